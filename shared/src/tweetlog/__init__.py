@@ -1,0 +1,1 @@
+"""tweetlog's contract: what two services must agree on, and nothing else."""

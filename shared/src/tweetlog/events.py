@@ -1,0 +1,159 @@
+"""The events of tweetlog: their types, sources, ids and times.
+
+Ids and times follow from the fact alone, never from a clock or a counter, so that the same
+fact gives the same event however often and by whichever way it reaches us.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from tweetlog.envelope import Envelope
+
+RECEIVED = "tweetlog.tweet.received.v1"
+ENRICHED = "tweetlog.tweet.enriched.v1"
+DELETED = "tweetlog.tweet.deleted.v1"
+GAP = "tweetlog.stream.gap.v1"
+REJECTED = "tweetlog.event.rejected.v1"
+
+#: Where a tweet comes from, whether by stream, search or file.
+TWEETS = "//api.x.com/2/tweets"
+ENRICHER = "//tweetlog/enricher"
+INGESTOR = "//tweetlog/ingestor"
+COMPLIANCE = "//api.x.com/2/compliance"
+
+# Snowflake ids count milliseconds from here in their upper bits; X issues them since
+# 2010-11-04, and every id before that is smaller than the first (X developer docs, "Twitter IDs").
+_EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657000, tzinfo=UTC)
+_FIRST_SNOWFLAKE = 29_700_859_247
+
+
+def dataschema(event_type: str) -> str:
+    """Return the URI that names the JSON Schema of an event type's data."""
+    return "urn:" + event_type.replace(".", ":", 1)
+
+
+def created_at(tweet_id: str) -> datetime | None:
+    """Return when a tweet was created, or None for an id older than snowflake ids."""
+    number = int(tweet_id)
+    if number < _FIRST_SNOWFLAKE:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=number >> 22)
+    except OverflowError:
+        return None
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a moment as X writes it: UTC, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def received(
+    tweet_id: str, payload: bytes, *, time: str | None = None, receivedtime: str | None = None
+) -> Envelope:
+    """Return the event that a tweet was received.
+
+    Args:
+        tweet_id: X's id, decimal digits.
+        payload: the X v2 payload as it came: `data`, `includes`, `matching_rules`.
+        time: its creation, for an id that does not tell (before November 2010).
+        receivedtime: when it was observed, if that is known for ever (an archive says so).
+    """
+    created = created_at(tweet_id)
+    return Envelope(
+        id=tweet_id,
+        source=TWEETS,
+        type=RECEIVED,
+        data=payload,
+        time=rfc3339(created) if created else time,
+        subject=tweet_id,
+        dataschema=dataschema(RECEIVED),
+        extensions={"receivedtime": receivedtime} if receivedtime else {},
+    )
+
+
+def enriched(raw: Envelope, data: bytes, *, version: int) -> Envelope:
+    """Return the event that follows from `raw` under this version of the enricher."""
+    return raw.derive(
+        id=f"{raw.id}-v{version}",
+        source=ENRICHER,
+        type=ENRICHED,
+        data=data,
+        dataschema=dataschema(ENRICHED),
+    )
+
+
+def deleted(tweet_id: str, *, verdict: str, time: str) -> Envelope:
+    """Return the tombstone of a tweet: ids, verdict and when, no content.
+
+    Args:
+        tweet_id: X's id of what is gone.
+        verdict: what X said of it: `deleted`, `withheld`, `protected`, `suspended`, ...
+        time: when it was deleted, RFC 3339.
+    """
+    data = {"tweet_id": tweet_id, "verdict": verdict, "deleted_at": time}
+    return Envelope(
+        id=f"{tweet_id}-{verdict}",
+        source=COMPLIANCE,
+        type=DELETED,
+        data=orjson.dumps(data),
+        time=time,
+        subject=tweet_id,
+        dataschema=dataschema(DELETED),
+    )
+
+
+def gap(*, stream: str, start: datetime, end: datetime, cause: str, repair: str) -> Envelope:
+    """Return the event that a stream was not heard from `start` to `end`.
+
+    Args:
+        stream: which stream, a short name.
+        start: the last moment with proof that we were listening.
+        end: the first moment with proof that we were listening again.
+        cause: why: `disconnect`, `stall`, `rate_limit`, `shutdown`, ...
+        repair: how it was repaired, or why it could not be.
+    """
+    source = f"{INGESTOR}/{stream}"
+    begin = rfc3339(start)
+    data = {
+        "stream": stream,
+        "from": begin,
+        "to": rfc3339(end),
+        "cause": cause,
+        "repair": repair,
+    }
+    return Envelope(
+        id=f"gap-{digest(source, begin)}",
+        source=source,
+        type=GAP,
+        data=orjson.dumps(data),
+        time=begin,
+        dataschema=dataschema(GAP),
+    )
+
+
+def digest(*parts: str | bytes) -> str:
+    """Return 128 bits of SHA-256 over the parts, in hexadecimal: an id for what has none."""
+    sha = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        sha.update(len(raw).to_bytes(8, "big") + raw)
+    return sha.hexdigest()[:32]
+
+
+def sequence(*, version: int, observed: datetime | None, tombstone: bool = False) -> str:
+    """Return the number that decides between two changes of one row, whichever came first.
+
+    Sections, compared in turn: tombstone, enricher version, time observed in milliseconds.
+    BigQuery: one to four sections of at most 16 hexadecimal digits.
+    """
+    millis = int(observed.timestamp() * 1000) if observed else 0
+    return f"{'F' * 16 if tombstone else '0'}/{version:X}/{max(millis, 0):X}"
+
+
+def types() -> Mapping[str, str]:
+    """Return every event type with the URI of its schema."""
+    return {t: dataschema(t) for t in (RECEIVED, ENRICHED, DELETED, GAP, REJECTED)}
