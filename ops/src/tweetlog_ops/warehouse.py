@@ -1,0 +1,104 @@
+"""EDGE: the warehouse, in the cloud or on this machine; the same client speaks to both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+
+from tweetlog_ops.errors import CommandError
+from tweetlog_ops.statements import DATASET, Statement
+
+# The client's own default hides a server that is down for ten minutes.
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a query: column names with their BigQuery types, and the rows."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """Return each row as a dictionary."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Warehouse:
+    """A dataset of BigQuery.
+
+    Args:
+        project: the Google Cloud project.
+        dataset: its dataset; made by `apply` where it is missing.
+        endpoint: `http://host:port` of a local server; None for Google's.
+    """
+
+    def __init__(self, project: str, dataset: str = DATASET, endpoint: str | None = None) -> None:
+        self.project = project
+        self.dataset = dataset
+        options = ClientOptions(api_endpoint=endpoint) if endpoint else None
+        credentials = AnonymousCredentials() if endpoint else None  # type: ignore[no-untyped-call]
+        try:
+            self._client = bigquery.Client(
+                project=project, credentials=credentials, client_options=options
+            )
+        except GoogleAuthError as reason:
+            raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
+
+    def query(self, sql: str, parameters: Sequence[bigquery.ScalarQueryParameter] = ()) -> Rows:
+        """Return the answer to a query; unqualified names are of this dataset.
+
+        Raises:
+            CommandError: with BigQuery's own reason.
+        """
+        config = bigquery.QueryJobConfig(
+            default_dataset=f"{self.project}.{self.dataset}", query_parameters=list(parameters)
+        )
+        try:
+            job = self._client.query(sql, job_config=config, retry=None, timeout=_TIMEOUT)
+            found = job.result(retry=None, timeout=_TIMEOUT)
+        except exceptions.GoogleAPICallError as reason:
+            raise CommandError(f"query refused: {_first_line(reason.message)}") from None
+        except requests.RequestException as reason:
+            raise CommandError(f"warehouse not reachable: {_first_line(reason)}") from None
+        except GoogleAuthError as reason:
+            raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
+        return Rows(
+            tuple(field.name for field in found.schema),
+            tuple(field.field_type for field in found.schema),
+            tuple(row.values() for row in found),
+        )
+
+    def apply(self, statements: Sequence[Statement]) -> None:
+        """Make the dataset, and every table and view that the statements say."""
+        dataset = bigquery.Dataset(f"{self.project}.{self.dataset}")
+        try:
+            self._client.create_dataset(dataset, exists_ok=True, retry=None, timeout=_TIMEOUT)
+        except (exceptions.GoogleAPICallError, requests.RequestException) as reason:
+            raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
+        for statement in statements:
+            self.query(statement.sql)
+
+    def names(self) -> set[str]:
+        """Return the tables and views that the dataset has; none where it is missing."""
+        try:
+            listed = self._client.list_tables(
+                f"{self.project}.{self.dataset}", retry=None, timeout=_TIMEOUT
+            )
+            return {table.table_id for table in listed}
+        except exceptions.NotFound:
+            return set()
+        except (exceptions.GoogleAPICallError, requests.RequestException) as reason:
+            raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
+
+
+def _first_line(reason: object) -> str:
+    lines = str(reason).strip().splitlines()
+    return lines[0] if lines else type(reason).__name__
