@@ -46,7 +46,7 @@ class Envelope:
     subject: str | None = None
     datacontenttype: str | None = JSON
     dataschema: str | None = None
-    extensions: Mapping[str, str] = _NONE
+    extensions: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     def __post_init__(self) -> None:
         for name, value in self.attributes().items():
