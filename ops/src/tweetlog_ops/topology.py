@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from google.api_core import exceptions
-from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import types
@@ -20,7 +20,7 @@ def apply(topology: Topology, *, project: str, services: Mapping[str, str]) -> N
         services: each running service's address by name. A push to a service that is not
             running becomes a subscription for pulling: its messages wait.
     """
-    publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
+    publisher, subscriber = PublisherClient(), SubscriberClient()
     with publisher, subscriber:
         for topic in topology.topics:
             _create_topic(publisher, topic, project)
@@ -28,7 +28,7 @@ def apply(topology: Topology, *, project: str, services: Mapping[str, str]) -> N
             _create_subscription(subscriber, _request(subscription, project, services))
 
 
-def _create_topic(client: pubsub_v1.PublisherClient, topic: Topic, project: str) -> None:
+def _create_topic(client: PublisherClient, topic: Topic, project: str) -> None:
     request = types.Topic(name=f"projects/{project}/topics/{topic.name}")
     if topic.retention:
         request.message_retention_duration = Duration(seconds=topic.retention)
@@ -38,7 +38,7 @@ def _create_topic(client: pubsub_v1.PublisherClient, topic: Topic, project: str)
         return
 
 
-def _create_subscription(client: pubsub_v1.SubscriberClient, request: types.Subscription) -> None:
+def _create_subscription(client: SubscriberClient, request: types.Subscription) -> None:
     try:
         client.create_subscription(request=request)
     except exceptions.AlreadyExists:

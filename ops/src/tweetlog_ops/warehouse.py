@@ -1,7 +1,9 @@
 """EDGE: the warehouse, in the cloud or on this machine; the same client speaks to both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -10,12 +12,15 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.statements import DATASET, Statement
+from tweetlog_ops.statements import DATASET, Statement, for_dataset
 
 # The client's own default hides a server that is down for ten minutes.
+_RETRY = DEFAULT_RETRY.with_timeout(20.0)
 _TIMEOUT = 60.0
+_NO_MOMENTS: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,28 @@ class Warehouse:
         except GoogleAuthError as reason:
             raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
 
-    def query(self, sql: str, parameters: Sequence[bigquery.ScalarQueryParameter] = ()) -> Rows:
+    def query(self, sql: str, moments: Mapping[str, datetime] = _NO_MOMENTS) -> Rows:
         """Return the answer to a query; unqualified names are of this dataset.
+
+        Args:
+            sql: the query, in BigQuery's SQL.
+            moments: the query's parameters, by name.
 
         Raises:
             CommandError: with BigQuery's own reason.
         """
         config = bigquery.QueryJobConfig(
-            default_dataset=f"{self.project}.{self.dataset}", query_parameters=list(parameters)
+            default_dataset=f"{self.project}.{self.dataset}",
+            query_parameters=[
+                bigquery.ScalarQueryParameter(name, "TIMESTAMP", moment)
+                for name, moment in moments.items()
+            ],
         )
         try:
-            job = self._client.query(sql, job_config=config, retry=None, timeout=_TIMEOUT)
-            found = job.result(retry=None, timeout=_TIMEOUT)
+            job = self._client.query(
+                sql, job_config=config, retry=_RETRY, timeout=_TIMEOUT, job_retry=None
+            )
+            found = job.result(retry=_RETRY, timeout=_TIMEOUT)
         except exceptions.GoogleAPICallError as reason:
             raise CommandError(f"query refused: {_first_line(reason.message)}") from None
         except requests.RequestException as reason:
@@ -76,11 +91,15 @@ class Warehouse:
             tuple(row.values() for row in found),
         )
 
+    def sql(self, text: str) -> str:
+        """Return SQL that names the dataset `tweetlog` for this dataset."""
+        return for_dataset(text, self.dataset)
+
     def apply(self, statements: Sequence[Statement]) -> None:
         """Make the dataset, and every table and view that the statements say."""
         dataset = bigquery.Dataset(f"{self.project}.{self.dataset}")
         try:
-            self._client.create_dataset(dataset, exists_ok=True, retry=None, timeout=_TIMEOUT)
+            self._client.create_dataset(dataset, exists_ok=True, retry=_RETRY, timeout=_TIMEOUT)
         except (exceptions.GoogleAPICallError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
         for statement in statements:
@@ -90,7 +109,7 @@ class Warehouse:
         """Return the tables and views that the dataset has; none where it is missing."""
         try:
             listed = self._client.list_tables(
-                f"{self.project}.{self.dataset}", retry=None, timeout=_TIMEOUT
+                f"{self.project}.{self.dataset}", retry=_RETRY, timeout=_TIMEOUT
             )
             return {table.table_id for table in listed}
         except exceptions.NotFound:

@@ -1,0 +1,44 @@
+"""Asks the warehouse what `verify` compares."""
+
+from datetime import UTC, datetime, timedelta
+
+from tweetlog_ops import verify
+from tweetlog_ops.verify import Verdict
+from tweetlog_ops.warehouse import Warehouse
+
+_BEGINNING = datetime(2006, 3, 21, tzinfo=UTC)  # X's first post
+
+
+def proven(
+    warehouse: Warehouse,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    grace: timedelta = timedelta(),
+) -> Verdict:
+    """Return the verdict on what was published from `since` to `until`.
+
+    Args:
+        warehouse: where both the log and the table are.
+        since: the first moment; the beginning if None.
+        until: the first moment that no longer counts; now if None.
+        grace: how young an event may be and still be under way.
+    """
+    now = datetime.now(UTC)
+    tomorrow = now + timedelta(days=1)
+    moments = {
+        "from": since or _BEGINNING,
+        "to": until or tomorrow,
+        "settled": now - grace if grace else tomorrow,
+    }
+
+    def rows(sql: str) -> list[dict[str, object]]:
+        return warehouse.query(warehouse.sql(sql), moments).dicts()
+
+    whole = since is None and until is None
+    return Verdict(
+        windows=rows(verify.WINDOWS),
+        faults=rows(verify.FAULTS),
+        unlogged=rows(verify.UNLOGGED) if whole else [],
+        rejections=rows(verify.REJECTIONS),
+    )

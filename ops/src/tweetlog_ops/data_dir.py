@@ -1,0 +1,188 @@
+"""The folder in which a local run keeps everything: logs of events, the warehouse, the cursor."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tweetlog_ops.errors import CommandError
+
+# Raised when what is in the folder can no longer be read by the code that is older, or newer.
+FORMAT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A local run as others find it: the addresses of its servers, and its processes."""
+
+    pid: int
+    pubsub: str
+    control: str
+    bigquery: str
+    processes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """A data folder."""
+
+    path: Path
+
+    @property
+    def pubsub(self) -> Path:
+        """The embedded Pub/Sub's own folder."""
+        return self.path / "pubsub"
+
+    @property
+    def bigquery(self) -> Path:
+        """The embedded BigQuery's own folder."""
+        return self.path / "bigquery"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.path / "logs"
+
+    @property
+    def generated(self) -> Path:
+        """Files of made-up tweets."""
+        return self.path / "generated"
+
+    @property
+    def cursor(self) -> Path:
+        """How far the ingestor has read."""
+        return self.path / "cursor.json"
+
+    @property
+    def running(self) -> Path:
+        """The run that is under way, if one is."""
+        return self.path / "run.json"
+
+    @property
+    def version(self) -> Path:
+        """The format of what is in the folder."""
+        return self.path / "FORMAT"
+
+
+def opened(path: Path, *, fresh: bool = False) -> DataDir:
+    """Return the data folder at `path`, made if it is not there.
+
+    Args:
+        path: the folder.
+        fresh: remove what an earlier run left in it first.
+
+    Raises:
+        CommandError: if it is not a data folder, or one of another format.
+    """
+    folder = DataDir(path)
+    if path.exists() and not path.is_dir():
+        raise CommandError(f"{path}: not a folder; give another --data-dir", exit_code=2)
+    if path.is_dir() and any(path.iterdir()) and not folder.version.is_file():
+        raise CommandError(
+            f"{path}: not a data folder of tweetlog, and not empty; give another --data-dir",
+            exit_code=2,
+        )
+    if fresh:
+        _remove(folder)
+    if folder.version.is_file():
+        _check_format(folder)
+    _make(folder)
+    return folder
+
+
+def existing(path: Path) -> DataDir:
+    """Return the data folder at `path`.
+
+    Raises:
+        CommandError: if there is none yet, or one of another format.
+    """
+    folder = DataDir(path)
+    if not folder.version.is_file():
+        raise CommandError(f"{path}: no data here yet; `tweetlog run` makes some", exit_code=2)
+    _check_format(folder)
+    return folder
+
+
+def running(folder: DataDir) -> Running | None:
+    """Return the run that is under way in the folder, or None."""
+    try:
+        found = Running(**json.loads(folder.running.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    with _lock_file(folder) as file:
+        return None if _try_lock(file) else found
+
+
+def announce(folder: DataDir, run: Running) -> None:
+    """Say where the run that is under way can be found."""
+    draft = folder.running.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(run)))
+    draft.replace(folder.running)
+
+
+@contextmanager
+def locked(folder: DataDir) -> Iterator[None]:
+    """Hold the folder for this process alone.
+
+    Raises:
+        CommandError: if another run holds it.
+    """
+    with _lock_file(folder) as file:
+        if not _try_lock(file):
+            raise CommandError(
+                f"{folder.path}: another tweetlog is using it; wait for it or give another "
+                "--data-dir",
+                exit_code=2,
+            )
+        yield
+
+
+@contextmanager
+def _lock_file(folder: DataDir) -> Iterator[int]:
+    file = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _check_format(folder: DataDir) -> None:
+    found = folder.version.read_text().strip()
+    if found != FORMAT:
+        raise CommandError(
+            f"{folder.path}: data of format {found}, this tweetlog reads {FORMAT}; give another "
+            "--data-dir, or start over with --fresh",
+            exit_code=2,
+        )
+
+
+def _make(folder: DataDir) -> None:
+    for part in (folder.pubsub, folder.bigquery, folder.logs, folder.generated):
+        try:
+            part.mkdir(parents=True, exist_ok=True)
+        except OSError as reason:
+            raise CommandError(f"{part}: {reason.strerror}", exit_code=2) from None
+    folder.version.write_text(FORMAT + "\n")
+
+
+def _remove(folder: DataDir) -> None:
+    if not folder.path.is_dir() or not folder.version.is_file():
+        return
+    with locked(folder):
+        for child in folder.path.iterdir():
+            if child.is_dir():
+                shutil.rmtree(child)
+            elif child.name != "lock":
+                child.unlink()

@@ -1,0 +1,125 @@
+"""The local cloud: the embedded servers and the three services, as real processes."""
+
+import json
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetlog_ops import data_dir as folders
+from tweetlog_ops.data_dir import DataDir
+from tweetlog_ops.processes import Process, Program, end_leftovers
+from tweetlog_ops.warehouse import Warehouse
+
+PROJECT = "tweetlog-local"
+HOST = "127.0.0.1"
+MODULES = (
+    "tweetlog_local.bigquery",
+    "tweetlog_local.pubsub",
+    "enricher",
+    "loader",
+    "ingestor",
+)
+#: The services that messages are delivered to, in the order in which they start.
+CONSUMERS = ("loader", "enricher")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The ports of the embedded servers, chosen once so that a restart finds them again."""
+
+    bigquery: int
+    bigquery_grpc: int
+    pubsub: int
+    control: int
+
+
+def free_servers() -> Servers:
+    """Return ports that nothing listens on."""
+    return Servers(*(free_port() for _ in range(4)))
+
+
+def bigquery(folder: DataDir, servers: Servers) -> Program:
+    """Return the embedded BigQuery as a program."""
+    ports = ("--port", str(servers.bigquery), "--grpc-port", str(servers.bigquery_grpc))
+    arguments = ("--data-dir", str(folder.bigquery), *ports, "--project", PROJECT)
+    return Program("bigquery", "tweetlog_local.bigquery", arguments)
+
+
+def pubsub(folder: DataDir, servers: Servers) -> Program:
+    """Return the embedded Pub/Sub as a program; it writes to the embedded BigQuery."""
+    ports = ("--port", str(servers.pubsub), "--control-port", str(servers.control))
+    sink = ("--bigquery-endpoint", f"{HOST}:{servers.bigquery_grpc}")
+    arguments = ("--data-dir", str(folder.pubsub), *ports, *sink)
+    return Program("pubsub", "tweetlog_local.pubsub", arguments)
+
+
+def consumer(name: str, servers: Servers, *, delivery: str, port: int) -> Program:
+    """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses."""
+    environment = {
+        "TWEETLOG_PROJECT": PROJECT,
+        "PUBSUB_EMULATOR_HOST": f"{HOST}:{servers.pubsub}",
+    }
+    if name == "loader":
+        environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{servers.bigquery_grpc}"
+    if delivery == "pull":
+        return Program(name, name, ("pull",), environment)
+    environment["PORT"] = str(port)
+    return Program(name, name, ("push",), environment, ready_url=f"http://{HOST}:{port}/livez")
+
+
+def ingestor(servers: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
+    """Return the ingestor as a program that plays these files."""
+    environment = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{servers.pubsub}"}
+    arguments = ("file", "--cursor", str(cursor), "--", *files)
+    return Program("ingestor", "ingestor", arguments, environment)
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def stats(control: str) -> dict[str, Any]:
+    """Return the embedded Pub/Sub's counters; empty while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{control}/stats", timeout=5) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+    except OSError:
+        return {}
+
+
+@contextmanager
+def warehouse(folder: DataDir) -> Iterator[Warehouse]:
+    """Reach the folder's warehouse: the running one, or one started for as long as this takes."""
+    run = folders.running(folder)
+    if run is not None:
+        yield Warehouse(PROJECT, endpoint=f"http://{run.bigquery}")
+        return
+    with folders.locked(folder):
+        clear_leftovers(folder)
+        servers = free_servers()
+        process = Process(bigquery(folder, servers), folder.logs)
+        try:
+            process.ready()
+            yield Warehouse(PROJECT, endpoint=f"http://{HOST}:{servers.bigquery}")
+        finally:
+            process.stop()
+
+
+def clear_leftovers(folder: DataDir) -> None:
+    """End what a killed run left behind in the folder, which the caller has locked."""
+    try:
+        left = json.loads(folder.running.read_text())
+        end_leftovers(left.get("processes", {}), MODULES)
+    except (FileNotFoundError, ValueError):
+        pass
+    with suppress(FileNotFoundError):
+        folder.running.unlink()

@@ -1,0 +1,191 @@
+"""EDGE: real processes, started, watched, started again when they die, and stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tweetlog_ops.errors import CommandError
+
+_START_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+# A process that dies this often within a minute would die for ever.
+_DEATHS_A_MINUTE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: a Python module with its arguments and what it finds in the environment.
+
+    Attributes:
+        ready_url: answers 200 once the program serves; None if it says so on standard output,
+            in one line of JSON.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_url: str | None = None
+
+
+class Process:
+    """A program that runs, its log in a file."""
+
+    def __init__(self, program: Program, logs: Path, *, stdin: IO[bytes] | None = None) -> None:
+        self.program = program
+        self.log = logs / f"{program.name}.log"
+        self.restarts = 0
+        self._deaths: list[float] = []
+        self._stdin = stdin
+        self._process = self._spawn()
+
+    @property
+    def pid(self) -> int:
+        """The process's id; another one after a restart."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while it runs."""
+        return self._process.poll()
+
+    def ready(self) -> dict[str, object]:
+        """Wait until the program serves; return what it says of itself, if it does.
+
+        Raises:
+            CommandError: if it ends or says nothing in time.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self.exit_code() is not None:
+                raise CommandError(self._died_at_start())
+            said = self._said_ready()
+            if said is not None:
+                return said
+            time.sleep(_POLL_SECONDS)
+        raise CommandError(f"{self.program.name} does not answer; see {self.log}")
+
+    def revive(self) -> bool:
+        """Start the program again if it has died; return whether it had.
+
+        Raises:
+            CommandError: if it dies again and again.
+        """
+        code = self.exit_code()
+        if code is None:
+            return False
+        now = time.monotonic()
+        self._deaths = [*(when for when in self._deaths if now - when < 60), now]  # noqa: PLR2004 - a minute
+        if len(self._deaths) >= _DEATHS_A_MINUTE:
+            raise CommandError(f"{self.program.name} dies again and again: {self._last_line()}")
+        self._process = self._spawn()
+        self.restarts += 1
+        return True
+
+    def stop(self, *, grace: float = 20.0) -> int:
+        """Ask the program to stop, insist after `grace` seconds; return its exit code."""
+        if self.exit_code() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def complaint(self) -> str:
+        """Return the last line that the program wrote for a person, not for a machine."""
+        lines = self._log_lines()
+        return next((line for line in reversed(lines) if not line.startswith("{")), "")
+
+    def last_output(self) -> dict[str, object]:
+        """Return the last line of JSON on the program's standard output; empty if none."""
+        said = self._json_lines()
+        return said[-1] if said else {}
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        # A session of its own: Ctrl-C reaches the supervisor alone, which stops the others in
+        # their order.
+        self._out = self.log.with_suffix(".out")
+        with self.log.open("ab") as log, self._out.open("wb") as out:
+            self._log_start = self.log.stat().st_size
+            return subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", self.program.module, *self.program.arguments],
+                env=_environment(self.program.environment),
+                stdin=self._stdin or subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _said_ready(self) -> dict[str, object] | None:
+        if self.program.ready_url is None:
+            said = self._json_lines()
+            return said[0] if said else None
+        return {} if _answers(self.program.ready_url) else None
+
+    def _json_lines(self) -> list[dict[str, object]]:
+        lines = self._out.read_text(errors="replace").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+
+    def _died_at_start(self) -> str:
+        return (
+            f"{self.program.name} stopped at start (exit {self.exit_code()}): "
+            f"{self._last_line()} (log: {self.log})"
+        )
+
+    def _last_line(self) -> str:
+        lines = self._log_lines()
+        return self.complaint() or (lines[-1] if lines else "it said nothing")
+
+    def _log_lines(self) -> list[str]:
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return [line for line in log.read().decode(errors="replace").splitlines() if line]
+
+
+def end_leftovers(pids: Mapping[str, int], modules: Sequence[str]) -> None:
+    """End the processes that a killed run left behind, if they still are what they were."""
+    for pid in pids.values():
+        command = _command(pid)
+        if any(f"-m {module}" in command for module in modules):
+            os.kill(pid, signal.SIGTERM)
+            _await_end(pid)
+
+
+def _await_end(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while _command(pid) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _command(pid: int) -> str:
+    """Return a process's command line; empty if there is no such process."""
+    shown = subprocess.run(  # noqa: S603 - a number is all that varies
+        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607 - ps is where PATH says
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return shown.stdout.strip()
+
+
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment with nothing of tweetlog in it but what is given."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TWEETLOG_")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **own}
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own http URL
+            return bool(response.status == 200)  # noqa: PLR2004 - HTTP's OK
+    except (urllib.error.URLError, OSError):
+        return False
