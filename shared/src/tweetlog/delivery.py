@@ -161,18 +161,14 @@ def _structured(data: bytes) -> Envelope:
     try:
         document = orjson.loads(data)
         encoded = document.pop("data_base64", None)
-        value = document.pop("data", None)
-        content = base64.b64decode(encoded, validate=True) if encoded else _content(value)
+        json_data = orjson.dumps(document.pop("data")) if "data" in document else b""
+        content = base64.b64decode(encoded, validate=True) if encoded else json_data
         attributes = {name: _canonical(v) for name, v in document.items() if v is not None}
     except (orjson.JSONDecodeError, AttributeError, TypeError, binascii.Error) as reason:
         msg = f"not a structured CloudEvent: {reason}"
         raise InvalidEvent(msg, reason_class="not_a_cloudevent") from None
     attributes.setdefault("datacontenttype", "application/json")
     return from_attributes(attributes, content)
-
-
-def _content(value: object) -> bytes:
-    return b"" if value is None else orjson.dumps(value)
 
 
 def _canonical(value: object) -> str:

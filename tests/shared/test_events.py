@@ -1,0 +1,150 @@
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import A_TWEET_ID, a_raw_tweet, a_tombstone
+from tweetlog import events
+from tweetlog.envelope import Envelope
+from tweetlog.errors import InvalidEvent, Unreadable
+from tweetlog.rejection import MAX_DATA_BYTES, rejected, unparsed, unreadable
+from tweetlog.schema import schema
+
+
+def a_gap() -> Envelope:
+    return events.gap(
+        stream="x",
+        start=datetime(2026, 1, 1, tzinfo=UTC),
+        end=datetime(2026, 1, 2, tzinfo=UTC),
+        cause="stall",
+        repair="searched",
+    )
+
+
+def a_dead_letter() -> Envelope:
+    return rejected(a_raw_tweet(), InvalidEvent("a tweet has a text"), stage="enrich")
+
+
+@pytest.mark.parametrize("event", [a_raw_tweet(), a_tombstone(), a_gap(), a_dead_letter()])
+def test_an_events_data_is_what_its_schema_says(event: Envelope) -> None:
+    form = schema(event.type)
+
+    jsonschema.validate(event.json(), form, cls=jsonschema.Draft202012Validator)
+    assert event.dataschema == form["$id"] == events.types()[event.type]
+
+
+@pytest.mark.parametrize("event_type", events.types())
+def test_every_event_type_has_a_valid_schema(event_type: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema(event_type))
+
+
+@pytest.mark.parametrize("make", [a_raw_tweet, a_tombstone, a_gap, a_dead_letter])
+def test_the_same_fact_is_the_same_event(make: Any) -> None:
+    assert make() == make()
+
+
+def test_a_tweets_time_is_the_one_in_its_id() -> None:
+    event = a_raw_tweet(A_TWEET_ID)
+
+    assert event.time == "2022-11-08T15:15:15.428Z"
+    assert (event.id, event.subject) == (A_TWEET_ID, A_TWEET_ID)
+
+
+def test_an_id_from_before_snowflakes_tells_no_time() -> None:
+    assert events.created_at("20") is None
+    assert events.received("20", b"{}", time="2006-03-21T20:50:14Z").time == "2006-03-21T20:50:14Z"
+
+
+@given(st.integers(0, 10**20))
+def test_any_id_has_a_time_or_none(number: int) -> None:
+    moment = events.created_at(str(number))
+
+    assert moment is None or moment.tzinfo is UTC
+
+
+def test_an_enriched_event_is_of_one_raw_event_and_one_version() -> None:
+    event = events.enriched(a_raw_tweet(), b"{}", version=3)
+
+    assert event.id == f"{A_TWEET_ID}-v3"
+    assert event.extensions["causationid"] == A_TWEET_ID
+
+
+MOMENTS = st.datetimes(min_value=datetime(2006, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - its form
+
+
+def parsed(sequence: str) -> list[int]:
+    return [int(section, 16) for section in sequence.split("/")]
+
+
+@given(
+    st.tuples(st.booleans(), st.integers(0, 2**40), MOMENTS),
+    st.tuples(st.booleans(), st.integers(0, 2**40), MOMENTS),
+)
+def test_a_sequence_orders_tombstone_then_version_then_observation(
+    one: tuple[bool, int, datetime], other: tuple[bool, int, datetime]
+) -> None:
+    def key(change: tuple[bool, int, datetime]) -> tuple[bool, int, int]:
+        return change[0], change[1], int(change[2].timestamp() * 1000)
+
+    def number(change: tuple[bool, int, datetime]) -> list[int]:
+        observed = change[2].replace(tzinfo=UTC)
+        return parsed(events.sequence(version=change[1], observed=observed, tombstone=change[0]))
+
+    assert (number(one) < number(other)) == (key(one) < key(other))
+
+
+def test_a_dead_letter_gives_back_what_was_rejected() -> None:
+    raw = a_raw_tweet().extended(replayid="r1")
+    letter = rejected(raw, InvalidEvent("no", reason_class="bad"), stage="enrich").json()
+
+    assert letter["attributes"]["ce-replayid"] == "r1"
+    assert letter["data_base64"].encode() == base64.b64encode(raw.data)
+    assert (letter["rejected_id"], letter["stage"], letter["reason_class"]) == (
+        A_TWEET_ID,
+        "enrich",
+        "bad",
+    )
+
+
+def test_a_dead_letters_id_is_what_stage_and_reason_class() -> None:
+    raw = a_raw_tweet()
+    first = rejected(raw, InvalidEvent("at byte 7", reason_class="bad"), stage="enrich")
+    again = rejected(raw, InvalidEvent("at byte 9", reason_class="bad"), stage="enrich")
+    elsewhere = rejected(raw, InvalidEvent("at byte 7", reason_class="bad"), stage="load")
+
+    assert first.id == again.id != elsewhere.id
+
+
+def test_a_line_that_is_no_tweet_is_known_by_where_it_stands() -> None:
+    reason = InvalidEvent("not JSON", reason_class="not_json")
+
+    def letter(line: int) -> Envelope:
+        return unparsed(b"{", reason, stage="ingest", origin={"file": "a", "line": line})
+
+    assert letter(1) == letter(1)
+    assert letter(1).id != letter(2).id
+    assert letter(2).json()["origin"] == {"file": "a", "line": 2}
+
+
+def test_what_is_too_large_for_a_message_is_cut_and_says_so() -> None:
+    letter = unparsed(
+        b"x" * (MAX_DATA_BYTES + 1), InvalidEvent("too long"), stage="ingest", origin={}
+    )
+
+    assert len(letter.data) < 200_000
+    assert letter.json()["data_complete"] is False
+    assert letter.json()["data_bytes"] == MAX_DATA_BYTES + 1
+
+
+@given(st.text(), st.binary(), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_whatever_was_rejected_makes_a_valid_dead_letter(
+    reason: str, data: bytes, attributes: dict[str, str]
+) -> None:
+    letter = unreadable(Unreadable(reason, attributes=attributes, data=data), stage="load")
+
+    jsonschema.validate(json.loads(letter.data), schema(events.REJECTED))
