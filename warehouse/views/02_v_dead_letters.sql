@@ -9,6 +9,7 @@ SELECT
   reason_class,
   reason,
   rejected_id,
+  raw_event_id,
   rejected_type,
   origin,
   publish_time,
@@ -22,6 +23,10 @@ FROM (
     JSON_VALUE(data, '$.reason_class') AS reason_class,
     JSON_VALUE(data, '$.reason') AS reason,
     JSON_VALUE(data, '$.rejected_id') AS rejected_id,
+    -- An enriched event names the raw event that it follows from.
+    IFNULL(
+      JSON_VALUE(data, '$.attributes."ce-causationid"'),
+      JSON_VALUE(data, '$.rejected_id')) AS raw_event_id,
     JSON_VALUE(data, '$.rejected_type') AS rejected_type,
     JSON_QUERY(data, '$.origin') AS origin,
     publish_time,
@@ -40,8 +45,10 @@ FROM (
     CONCAT(
       JSON_VALUE(attributes, '$.CloudPubSubDeadLetterSourceDeliveryCount'),
       ' deliveries failed') AS reason,
-    -- An enriched event names the raw event it follows from.
-    IFNULL(JSON_VALUE(attributes, '$."ce-causationid"'), JSON_VALUE(attributes, '$."ce-id"')) AS rejected_id,
+    JSON_VALUE(attributes, '$."ce-id"') AS rejected_id,
+    IFNULL(
+      JSON_VALUE(attributes, '$."ce-causationid"'),
+      JSON_VALUE(attributes, '$."ce-id"')) AS raw_event_id,
     JSON_VALUE(attributes, '$."ce-type"') AS rejected_type,
     CAST(NULL AS STRING) AS origin,
     publish_time,

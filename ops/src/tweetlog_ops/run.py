@@ -230,7 +230,7 @@ def _where_to_look(plan: Plan) -> str:
     folder = "" if str(plan.data_dir) == ".tweetlog" else f" --data-dir {plan.data_dir}"
     queries = (
         "SELECT language, tweets FROM v_languages ORDER BY tweets DESC LIMIT 10",
-        "SELECT hashtag, SUM(tweets) AS n FROM v_hashtags GROUP BY hashtag ORDER BY n DESC LIMIT 10",
+        "SELECT hashtag, SUM(tweets) AS n FROM v_hashtags GROUP BY 1 ORDER BY n DESC LIMIT 10",
         "SELECT stage, reason FROM v_dead_letters LIMIT 10",
     )
     lines = [f'  {_command()} query{folder} "{sql}"' for sql in queries]
