@@ -1,0 +1,1 @@
+"""The enricher: adds language, hashtags and more to each tweet and publishes it again."""
