@@ -81,7 +81,7 @@ def test_a_dead_letter_keeps_what_came_so_that_it_can_be_redriven() -> None:
 
 def test_one_bad_delivery_does_not_hold_up_its_batch() -> None:
     unreadable = Unreadable("no event", attributes={"a": "b"}, data=b"?")
-    batch = [
+    batch: list[Delivery | Unreadable] = [
         Delivery(a_raw_tweet("1")),
         unreadable,
         Delivery(a_raw_event()),
