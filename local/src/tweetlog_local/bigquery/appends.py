@@ -1,0 +1,204 @@
+"""Appends from many connections, committed together.
+
+One thread takes what has arrived, writes it in one DuckDB transaction, and answers each append
+by its own fate. Under load a commit takes along everything that arrived during the one before.
+"""
+
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+
+from tweetlog_local.bigquery.change_data_capture import DELETE, winners
+from tweetlog_local.bigquery.errors import ApiError, NotFound
+from tweetlog_local.bigquery.names import TableName
+from tweetlog_local.bigquery.rows import Batch
+from tweetlog_local.bigquery.schema import quoted
+from tweetlog_local.bigquery.stats import Stats
+from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+
+GROUP_ROWS = 20_000
+GROUP_BYTES = 64 * 1024 * 1024
+STAGED = "staged_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Decoded rows on their way into a table; `done` resolves when they are durable."""
+
+    table: TableName
+    batch: Batch
+    done: "Future[None]" = field(default_factory=Future)
+
+
+class Appender:
+    """The thread that commits."""
+
+    def __init__(self, warehouse: Warehouse, stats: Stats, *, delete_memory_seconds: float) -> None:
+        self._warehouse = warehouse
+        self._stats = stats
+        self._memory = delete_memory_seconds
+        self._waiting: queue.SimpleQueue[Append | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="appender", daemon=True)
+        self._thread.start()
+
+    def submit(self, table: TableName, batch: Batch) -> "Future[None]":
+        """Take rows; the future resolves when they are durable, or says why they are not."""
+        append = Append(table, batch)
+        self._waiting.put(append)
+        return append.done
+
+    def stop(self) -> None:
+        """Commit what was taken, then end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group, last = self._gather(first)
+            self._commit(group)
+            if last:
+                return
+
+    def _gather(self, first: Append) -> tuple[list[Append], bool]:
+        group, rows, size = [first], first.batch.columns.num_rows, first.batch.size
+        while rows < GROUP_ROWS and size < GROUP_BYTES:
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, True
+            group.append(following)
+            rows += following.batch.columns.num_rows
+            size += following.batch.size
+        return group, False
+
+    def _commit(self, group: Sequence[Append]) -> None:
+        try:
+            self._write(group)
+        except (ApiError, duckdb.Error) as error:
+            if len(group) == 1:
+                group[0].done.set_exception(error)
+                return
+            for append in group:
+                self._commit([append])
+            return
+        for append in group:
+            self._stats.appended(append.table, append.batch)
+            append.done.set_result(None)
+
+    def _write(self, group: Iterable[Append]) -> None:
+        tables: defaultdict[TableName, list[Batch]] = defaultdict(list)
+        for append in group:
+            tables[append.table].append(append.batch)
+        with self._warehouse.transaction() as connection:
+            for name, batches in tables.items():
+                relation = self._warehouse.find(name)
+                if relation is None or relation.view is not None:
+                    raise NotFound(f"Not found: Table {name}")
+                _write_table(connection, relation, batches, self._memory)
+
+
+def _write_table(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    batches: Sequence[Batch],
+    memory_seconds: float,
+) -> None:
+    plain = [batch.columns for batch in batches if batch.changes is None]
+    changing = [batch for batch in batches if batch.changes is not None]
+    if plain:
+        insert(connection, relation, _joined(plain))
+    if changing:
+        _apply(connection, relation, changing, memory_seconds)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="default").combine_chunks()
+
+
+def insert(connection: duckdb.DuckDBPyConnection, relation: Relation, rows: pa.Table) -> None:
+    """Insert rows; columns that they lack get their default."""
+    listed = ", ".join(map(quoted, rows.column_names))
+    connection.register(STAGED, rows)
+    connection.execute(f"INSERT INTO {relation.sql} ({listed}) SELECT {listed} FROM {STAGED}")
+    connection.unregister(STAGED)
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    batches: Sequence[Batch],
+    memory_seconds: float,
+) -> None:
+    """Let the latest change of each key win over what is there."""
+    rows = _joined([batch.columns for batch in batches])
+    changes = [change for batch in batches for change in batch.changes or ()]
+    keys = zip(*(rows.column(name).to_pylist() for name in relation.key), strict=True)
+    kept = winners(zip(keys, (sequence for _, sequence in changes), strict=True))
+    staged = (
+        rows.take(pa.array(kept, pa.int64()))
+        .append_column("%kind", pa.array([changes[index][0] for index in kept], pa.string()))
+        .append_column("%sequence", pa.array([changes[index][1] for index in kept], pa.string()))
+        .append_column("%row", pa.array(range(len(kept)), pa.int64()))
+    )
+    connection.register(STAGED, staged)
+    known, beaten = _known(connection, relation, memory_seconds)
+    if beaten:
+        losing = set(beaten)
+        staying = [row for row in range(staged.num_rows) if row not in losing]
+        staged = staged.take(pa.array(staying, pa.int64()))
+        connection.unregister(STAGED)
+        connection.register(STAGED, staged)
+    _replace(connection, relation, rows.column_names, forget=known > len(beaten))
+    connection.unregister(STAGED)
+
+
+def _same_key(relation: Relation, other: str) -> str:
+    return " AND ".join(f"{other}.{quoted(name)} = s.{quoted(name)}" for name in relation.key)
+
+
+def _known(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, memory_seconds: float
+) -> tuple[int, list[int]]:
+    """Return how many staged keys were changed before, and which staged rows are older."""
+    found = connection.execute(
+        f'SELECT s."%row", s."%sequence" <> \'\' AND c."%sequence" > s."%sequence" '
+        f'AND (c."%deleted" IS NULL OR c."%deleted" > now() - to_milliseconds({memory_seconds * 1000:.0f})) '
+        f"FROM {STAGED} s JOIN {relation.changes} c ON {_same_key(relation, 'c')}"
+    ).fetchall()
+    return len(found), [row for row, older in found if older]
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    columns: Sequence[str],
+    *,
+    forget: bool,
+) -> None:
+    if forget:
+        connection.execute(
+            f"DELETE FROM {relation.changes} c USING {STAGED} s WHERE {_same_key(relation, 'c')}"
+        )
+    connection.execute(
+        f"DELETE FROM {relation.sql} t USING {STAGED} s WHERE {_same_key(relation, 't')}"
+    )
+    key, listed = ", ".join(map(quoted, relation.key)), ", ".join(map(quoted, columns))
+    connection.execute(
+        f'INSERT INTO {relation.changes} SELECT {key}, "%sequence", '
+        f"CASE WHEN \"%kind\" = '{DELETE}' THEN now() END FROM {STAGED}"
+    )
+    connection.execute(
+        f"INSERT INTO {relation.sql} ({listed}) SELECT {listed} FROM {STAGED} "
+        f"WHERE \"%kind\" <> '{DELETE}'"
+    )

@@ -1,0 +1,85 @@
+"""Datasets and tables as the REST API shows them."""
+
+from typing import Any
+
+from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+
+
+def dataset_resource(warehouse: Warehouse, name: str) -> dict[str, Any]:
+    """Return the `Dataset` resource."""
+    stored = dict(warehouse.dataset(name))
+    return {
+        "location": warehouse.location,
+        **stored,
+        **_dataset_names(warehouse, name),
+        "etag": stored["lastModifiedTime"],
+    }
+
+
+def _dataset_names(warehouse: Warehouse, name: str) -> dict[str, Any]:
+    return {
+        "kind": "bigquery#dataset",
+        "id": f"{warehouse.project}:{name}",
+        "datasetReference": {"projectId": warehouse.project, "datasetId": name},
+    }
+
+
+def dataset_listing(warehouse: Warehouse) -> dict[str, Any]:
+    """Return the answer of `datasets.list`."""
+    listed = [_dataset_names(warehouse, name) for name in warehouse.dataset_names()]
+    return {"kind": "bigquery#datasetList", "datasets": listed}
+
+
+def table_resource(warehouse: Warehouse, relation: Relation) -> dict[str, Any]:
+    """Return the `Table` resource."""
+    stored = dict(relation.resource)
+    stored["schema"] = {"fields": [item.resource() for item in relation.fields]}
+    resource = {
+        "location": warehouse.location,
+        **stored,
+        **_table_names(relation),
+        "etag": stored["lastModifiedTime"],
+    }
+    if relation.view is None:
+        rows, size = warehouse.size(relation)
+        resource |= {"numRows": str(rows), "numBytes": str(size), "numLongTermBytes": "0"}
+    return resource
+
+
+def _table_names(relation: Relation) -> dict[str, Any]:
+    name = relation.name
+    return {
+        "kind": "bigquery#table",
+        "id": str(name),
+        "type": relation.kind,
+        "tableReference": {
+            "projectId": name.project,
+            "datasetId": name.dataset,
+            "tableId": name.table,
+        },
+    }
+
+
+LISTED = (
+    "friendlyName",
+    "labels",
+    "timePartitioning",
+    "rangePartitioning",
+    "clustering",
+    "creationTime",
+    "expirationTime",
+    "view",
+)
+
+
+def table_listing(warehouse: Warehouse, dataset: str) -> dict[str, Any]:
+    """Return the answer of `tables.list`."""
+    warehouse.dataset(dataset)
+    tables = [
+        {
+            **{key: relation.resource[key] for key in LISTED if key in relation.resource},
+            **_table_names(relation),
+        }
+        for relation in warehouse.relations(dataset)
+    ]
+    return {"kind": "bigquery#tableList", "tables": tables, "totalItems": len(tables)}

@@ -1,0 +1,269 @@
+"""BigQuery's REST API over HTTP, on one machine."""
+
+import gzip
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+
+from tweetlog_local.bigquery import wire
+from tweetlog_local.bigquery.errors import ApiError, Invalid, NotFound
+from tweetlog_local.bigquery.jobs import Jobs, page_of, results
+from tweetlog_local.bigquery.names import TableName
+from tweetlog_local.bigquery.resources import (
+    dataset_listing,
+    dataset_resource,
+    table_listing,
+    table_resource,
+)
+from tweetlog_local.bigquery.schema import quoted
+from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+
+MAX_BODY = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call of the API: the parts of its path, its query string and its JSON."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+Answer = Mapping[str, Any] | None
+Handler = Callable[[Request], Answer]
+
+
+class Api:
+    """What each call does; knows nothing of HTTP."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._jobs = Jobs(warehouse)
+        self.routes = [
+            (verb, re.compile(_pattern(path)), handler) for verb, path, handler in self._table()
+        ]
+
+    def _table(self) -> list[tuple[str, str, Handler]]:
+        project, datasets = "/projects/{project}", "/projects/{project}/datasets"
+        tables = datasets + "/{dataset}/tables"
+        return [
+            ("POST", project + "/queries", self._query),
+            ("GET", project + "/queries/{job}", self._query_results),
+            ("POST", project + "/jobs", self._insert_job),
+            ("GET", project + "/jobs", self._list_jobs),
+            ("GET", project + "/jobs/{job}", self._get_job),
+            ("POST", project + "/jobs/{job}/cancel", self._cancel_job),
+            ("GET", datasets, self._list_datasets),
+            ("POST", datasets, self._insert_dataset),
+            ("GET", datasets + "/{dataset}", self._get_dataset),
+            ("PATCH", datasets + "/{dataset}", self._change_dataset),
+            ("PUT", datasets + "/{dataset}", self._change_dataset),
+            ("DELETE", datasets + "/{dataset}", self._delete_dataset),
+            ("GET", tables, self._list_tables),
+            ("POST", tables, self._insert_table),
+            ("GET", tables + "/{table}", self._get_table),
+            ("PATCH", tables + "/{table}", self._change_table),
+            ("PUT", tables + "/{table}", self._change_table),
+            ("DELETE", tables + "/{table}", self._delete_table),
+            ("GET", tables + "/{table}/data", self._rows),
+        ]
+
+    # Jobs
+
+    def _query(self, request: Request) -> Answer:
+        body = request.body
+        configuration: dict[str, Any] = {"query": body, "jobType": "QUERY"}
+        if body.get("dryRun"):
+            configuration["dryRun"] = True
+        job = self._jobs.run(configuration)
+        return results(job, page_of(request.query, body)) | {"kind": "bigquery#queryResponse"}
+
+    def _query_results(self, request: Request) -> Answer:
+        return results(self._jobs.get(request.path["job"]), page_of(request.query))
+
+    def _insert_job(self, request: Request) -> Answer:
+        reference = request.body.get("jobReference") or {}
+        configuration = request.body.get("configuration") or {}
+        job = self._jobs.run(configuration, reference.get("jobId"))
+        if job.error and configuration.get("dryRun"):
+            raise job.error
+        return job.resource()
+
+    def _get_job(self, request: Request) -> Answer:
+        return self._jobs.get(request.path["job"]).resource()
+
+    def _list_jobs(self, _: Request) -> Answer:
+        listed = [{**job.resource(), "state": "DONE"} for job in self._jobs.listed()]
+        return {"kind": "bigquery#jobList", "jobs": listed}
+
+    def _cancel_job(self, request: Request) -> Answer:
+        job = self._jobs.get(request.path["job"])
+        return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
+
+    # Datasets
+
+    def _list_datasets(self, _: Request) -> Answer:
+        return dataset_listing(self._warehouse)
+
+    def _insert_dataset(self, request: Request) -> Answer:
+        name = (request.body.get("datasetReference") or {}).get("datasetId", "")
+        self._warehouse.create_dataset(name, _given(request.body))
+        return dataset_resource(self._warehouse, name)
+
+    def _get_dataset(self, request: Request) -> Answer:
+        return dataset_resource(self._warehouse, request.path["dataset"])
+
+    def _change_dataset(self, request: Request) -> Answer:
+        self._warehouse.change_dataset(request.path["dataset"], _given(request.body))
+        return dataset_resource(self._warehouse, request.path["dataset"])
+
+    def _delete_dataset(self, request: Request) -> Answer:
+        contents = request.query.get("deleteContents", "").lower() == "true"
+        self._warehouse.drop_dataset(request.path["dataset"], contents=contents)
+        return None
+
+    # Tables
+
+    def _relation(self, request: Request) -> Relation:
+        return self._warehouse.relation(_table_name(request))
+
+    def _list_tables(self, request: Request) -> Answer:
+        return table_listing(self._warehouse, request.path["dataset"])
+
+    def _insert_table(self, request: Request) -> Answer:
+        table = (request.body.get("tableReference") or {}).get("tableId", "")
+        name = TableName(request.path["project"], request.path["dataset"], table)
+        self._warehouse.find(name)
+        return table_resource(
+            self._warehouse, self._warehouse.create_relation(name, _given(request.body))
+        )
+
+    def _get_table(self, request: Request) -> Answer:
+        return table_resource(self._warehouse, self._relation(request))
+
+    def _change_table(self, request: Request) -> Answer:
+        changed = self._warehouse.change_relation(_table_name(request), _given(request.body))
+        return table_resource(self._warehouse, changed)
+
+    def _delete_table(self, request: Request) -> Answer:
+        self._warehouse.drop_relation(_table_name(request))
+        return None
+
+    def _rows(self, request: Request) -> Answer:
+        relation = self._relation(request)
+        if relation.view is not None:
+            raise Invalid(f"Cannot list a table of type VIEW: {relation.name}")
+        page = page_of(request.query)
+        listed = ", ".join(quoted(item.name) for item in relation.fields)
+        connection = self._warehouse.cursor()
+        total = connection.sql(f"SELECT count(*) FROM {relation.sql}").fetchall()[0][0]
+        part = connection.sql(
+            f"SELECT {listed} FROM {relation.sql} LIMIT {page.size} OFFSET {page.start}"
+        ).to_arrow_table()
+        connection.close()
+        answer = {
+            "kind": "bigquery#tableDataList",
+            "totalRows": str(total),
+            "rows": list(wire.rows(part, relation.fields, int64_timestamps=page.int64_timestamps)),
+        }
+        if page.start + page.size < total:
+            answer["pageToken"] = str(page.start + page.size)
+        return answer
+
+
+READ_ONLY = {
+    "kind",
+    "etag",
+    "id",
+    "selfLink",
+    "numBytes",
+    "numRows",
+    "numLongTermBytes",
+    "creationTime",
+    "lastModifiedTime",
+    "datasetReference",
+    "tableReference",
+    "type",
+}
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in READ_ONLY}
+
+
+def _table_name(request: Request) -> TableName:
+    return TableName(request.path["project"], request.path["dataset"], request.path["table"])
+
+
+def _pattern(path: str) -> str:
+    return "(?:/bigquery/v2)?" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path) + r"/?\Z"
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: "HttpServer"
+
+    def _serve(self) -> None:
+        try:
+            status, answer = 200, self._answer()
+        except ApiError as error:
+            status, answer = error.code, error.body()
+        self._send(status if answer is not None else 204, answer)
+
+    def _answer(self) -> Answer:
+        split = urlsplit(self.path)
+        body = self._body()
+        for verb, pattern, handler in self.server.api.routes:
+            match = pattern.match(split.path)
+            if match and verb == self.command:
+                path = {name: unquote(value) for name, value in match.groupdict().items()}
+                return handler(Request(path, dict(parse_qsl(split.query)), body))
+        raise NotFound(f"Not found: {self.command} {split.path}")
+
+    def _body(self) -> Mapping[str, Any]:
+        length = int(self.headers.get("Content-Length") or 0)
+        data = self.rfile.read(length) if length else b""
+        if self.headers.get("Content-Encoding", "").lower() == "gzip":
+            data = gzip.decompress(data)
+        if not data:
+            return {}
+        try:
+            parsed = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise Invalid(f"Invalid JSON payload received. {error}") from None
+        if not isinstance(parsed, dict):
+            raise Invalid("Invalid JSON payload received. It is not an object.")
+        return parsed
+
+    def _send(self, status: int, answer: Answer) -> None:
+        data = b"" if answer is None else orjson.dumps(answer)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 (named by http.server)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (named by http.server)
+        """Keep quiet: what matters is in the answers."""
+
+
+class HttpServer(ThreadingHTTPServer):
+    """The server of the REST API."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_address = True
+    address_family_hint: ClassVar[str] = "inet"
+
+    def __init__(self, address: tuple[str, int], api: Api) -> None:
+        super().__init__(address, _Connection)
+        self.api = api

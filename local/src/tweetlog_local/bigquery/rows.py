@@ -1,0 +1,410 @@
+"""Serialized protobuf rows, read into the columns of a table.
+
+The descriptor comes from the writer (proto2 semantics, everything nested in one message); what
+is wrong is named by row, so that the writer can set those rows aside.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from tweetlog_local.bigquery.change_data_capture import (
+    CHANGE_TYPE,
+    DELETE,
+    INSERT,
+    PSEUDO_COLUMNS,
+    SEQUENCE,
+    UPSERT,
+    InvalidSequence,
+    comparable,
+)
+from tweetlog_local.bigquery.schema import Field
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH_DAY = dt.date(1970, 1, 1)
+# 0001-01-01 to 9999-12-31 23:59:59.999999, the range of BigQuery's TIMESTAMP and DATE.
+TIMESTAMP_RANGE = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+DATE_RANGE = (-719_162, 2_932_896)
+INT64_RANGE = (-(2**63), 2**63 - 1)
+DAY_MICROS = 86_400_000_000
+
+
+class BadValue(Exception):
+    """A value that its column cannot hold."""
+
+
+class SchemaMismatch(Exception):
+    """The writer's message does not fit the table."""
+
+    def __init__(self, message: str, *, extra: bool = False) -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why one row of a request cannot be written."""
+
+    index: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of a request: their columns, what each changes, and what is wrong with them.
+
+    `changes` are (UPSERT or DELETE, comparable sequence) by row; None for plain rows.
+    """
+
+    columns: pa.Table
+    changes: Sequence[tuple[str, str]] | None
+    errors: Sequence[RowError] = ()
+    size: int = 0
+
+
+Convert = Callable[[Any], Any]
+
+
+def _ranged(low: int, high: int, what: str) -> Convert:
+    def convert(value: Any) -> Any:
+        if not low <= value <= high:
+            raise BadValue(f"{what} value is out of allowed range: {value}")
+        return value
+
+    return convert
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _json(value: str) -> str:
+    try:
+        return orjson.dumps(orjson.loads(value)).decode()
+    except orjson.JSONDecodeError as error:
+        raise BadValue(f"Invalid JSON string: {error}") from None
+
+
+def _utf8(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BadValue("the value is not UTF-8") from None
+
+
+def _parsed(parse: Callable[[str], Any], what: str) -> Convert:
+    def convert(value: str) -> Any:
+        try:
+            return parse(value)
+        except ValueError:
+            raise BadValue(f"Invalid {what} value: {value!r}") from None
+
+    return convert
+
+
+def _instant(text: str) -> int:
+    parsed = dt.datetime.fromisoformat(text.strip())
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
+    return (aware - EPOCH) // dt.timedelta(microseconds=1)
+
+
+def _day(text: str) -> int:
+    return (dt.date.fromisoformat(text.strip()) - EPOCH_DAY).days
+
+
+def _numeric(value: object) -> Decimal:
+    try:
+        exact = Decimal(str(value))
+    except InvalidOperation:
+        raise BadValue(f"Invalid NUMERIC value: {value!r}") from None
+    if not exact.is_finite() or abs(exact) >= Decimal(10) ** 29:
+        raise BadValue(f"NUMERIC value is out of allowed range: {value}")
+    return exact.quantize(Decimal("1e-9"))
+
+
+_INTEGERS = (
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_ENUM,
+)
+_UNSIGNED = FieldDescriptor.CPPTYPE_UINT64
+_TEXT = FieldDescriptor.CPPTYPE_STRING
+_REAL = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+_BOOL = FieldDescriptor.CPPTYPE_BOOL
+
+# (the table's type, kind of the message's field) -> how a value is read.
+_INTEGER_COLUMNS: Mapping[str, Convert] = {
+    "INTEGER": _as_is,
+    "FLOAT": float,
+    "TIMESTAMP": _ranged(*TIMESTAMP_RANGE, "Timestamp"),
+    "DATE": _ranged(*DATE_RANGE, "Date"),
+    "NUMERIC": _numeric,
+    "BOOLEAN": bool,
+}
+_TEXT_COLUMNS: Mapping[str, Convert] = {
+    "STRING": _as_is,
+    "JSON": _json,
+    "BYTES": str.encode,
+    "TIMESTAMP": _parsed(_instant, "timestamp"),
+    "DATE": _parsed(_day, "date"),
+    "DATETIME": _parsed(dt.datetime.fromisoformat, "datetime"),
+    "TIME": _parsed(dt.time.fromisoformat, "time"),
+    "NUMERIC": _numeric,
+}
+_BYTES_COLUMNS: Mapping[str, Convert] = {"BYTES": _as_is, "STRING": _utf8}
+_REAL_COLUMNS: Mapping[str, Convert] = {"FLOAT": _as_is, "NUMERIC": _numeric}
+
+
+def _converter(item: Field, described: FieldDescriptor) -> Convert:
+    kind = described.cpp_type
+    known: Mapping[str, Convert] = {}
+    if kind in _INTEGERS:
+        known = _INTEGER_COLUMNS
+    elif kind == _UNSIGNED:
+        known = {"INTEGER": _ranged(*INT64_RANGE, "Integer")}
+    elif kind == _TEXT:
+        is_bytes = described.type == FieldDescriptor.TYPE_BYTES
+        known = _BYTES_COLUMNS if is_bytes else _TEXT_COLUMNS
+    elif kind in _REAL:
+        known = _REAL_COLUMNS
+    elif kind == _BOOL:
+        known = {"BOOLEAN": _as_is, "INTEGER": int}
+    if item.type not in known:
+        raise SchemaMismatch(
+            f"The proto field mismatched with BigQuery field at {described.full_name}, the proto "
+            f"field type {_PROTO_TYPES.get(described.type, described.type)}, BigQuery field type "
+            f"{item.type}"
+        )
+    return known[item.type]
+
+
+_PROTO_TYPES = {
+    number: name.removeprefix("TYPE_").lower()
+    for name, number in descriptor_pb2.FieldDescriptorProto.Type.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one field of the message is read into one column."""
+
+    item: Field
+    name: str
+    repeated: bool
+    convert: Convert
+
+    def read(self, message: Message) -> Any:
+        """Return the column's value; None where the message has none."""
+        if self.repeated:
+            convert = self.convert
+            return [convert(value) for value in getattr(message, self.name)]
+        if not message.HasField(self.name):
+            if self.item.required:
+                raise BadValue(f"Missing required field: {self.item.name}")
+            return None
+        return self.convert(getattr(message, self.name))
+
+
+def _reader(item: Field, described: FieldDescriptor) -> Reader:
+    if described.is_repeated != item.repeated:
+        raise SchemaMismatch(
+            f"The proto field mismatched with BigQuery field at {described.full_name}, the proto "
+            f"field is {'' if described.is_repeated else 'not '}repeated, the BigQuery field's "
+            f"mode is {item.mode}"
+        )
+    if item.type == "RECORD":
+        convert = _struct(item, described)
+    else:
+        convert = _converter(item, described)
+    return Reader(item, described.name, item.repeated, convert)
+
+
+def _struct(item: Field, described: FieldDescriptor) -> Convert:
+    if described.message_type is None:
+        raise SchemaMismatch(
+            f"The proto field mismatched with BigQuery field at {described.full_name}: a RECORD "
+            "needs a message"
+        )
+    readers = _readers(item.fields, described.message_type, item.name + ".")
+    _check_required(item.fields, readers, item.name + ".")
+
+    def convert(message: Message) -> dict[str, Any]:
+        return {reader.item.name: reader.read(message) for reader in readers}
+
+    return convert
+
+
+def _readers(fields: Sequence[Field], described: Descriptor, path: str = "") -> list[Reader]:
+    known = {item.name.lower(): item for item in fields}
+    readers = []
+    for part in described.fields:
+        if not path and part.name.upper() in PSEUDO_COLUMNS:
+            continue
+        if part.name.lower() not in known:
+            raise SchemaMismatch(
+                f"Input schema has more fields than BigQuery schema, extra fields: "
+                f"'{path}{part.name}'",
+                extra=True,
+            )
+        readers.append(_reader(known[part.name.lower()], part))
+    return readers
+
+
+def _check_required(fields: Iterable[Field], readers: Iterable[Reader], path: str = "") -> None:
+    written = {reader.item.name for reader in readers}
+    for item in fields:
+        if item.required and item.name not in written:
+            raise SchemaMismatch(
+                f"The required field {path}{item.name} is missing in the proto message"
+            )
+
+
+@lru_cache(maxsize=256)
+def message_class(descriptor: bytes) -> type[Message]:
+    """Return the class of messages of a serialized `DescriptorProto`."""
+    described = descriptor_pb2.DescriptorProto.FromString(descriptor)
+    file = descriptor_pb2.FileDescriptorProto(
+        name="writer.proto", syntax="proto2", message_type=[described]
+    )
+    pool = descriptor_pool.DescriptorPool()
+    try:
+        pool.Add(file)
+        found = pool.FindMessageTypeByName(described.name)
+    except (TypeError, KeyError) as error:
+        raise SchemaMismatch(f"Invalid proto schema: {error}") from None
+    return message_factory.GetMessageClass(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Reads the rows of one writer's messages for one state of a table."""
+
+    message: type[Message]
+    readers: Sequence[Reader]
+    fields: Sequence[Field]
+    key: Sequence[str]
+    partition: str | None
+    captures_changes: bool
+
+    @classmethod
+    def of(
+        cls, descriptor: bytes, fields: Sequence[Field], key: Sequence[str], partition: str | None
+    ) -> "Decoder":
+        """Return the decoder for a descriptor, or say why it does not fit the table."""
+        message = message_class(descriptor)
+        names = {part.name.upper() for part in message.DESCRIPTOR.fields}
+        captures = CHANGE_TYPE in names
+        if captures and not key:
+            raise SchemaMismatch(
+                "The table has no primary key: UPSERT and DELETE need one, PRIMARY KEY (...) "
+                "NOT ENFORCED"
+            )
+        lenient = [_lenient(item, key) for item in fields] if captures else fields
+        readers = _readers(lenient, message.DESCRIPTOR)
+        _check_required(lenient, readers)
+        return cls(message, readers, fields, key, partition, captures)
+
+    def decode(self, rows: Sequence[bytes], now: int) -> Batch:
+        """Return the rows as columns; `now` is in microseconds since 1970."""
+        columns: dict[str, list[Any]] = {reader.item.name: [] for reader in self.readers}
+        appends = [(columns[reader.item.name].append, reader.read) for reader in self.readers]
+        changes: list[tuple[str, str]] = []
+        errors: list[RowError] = []
+        for index, data in enumerate(rows):
+            try:
+                message = self.message.FromString(data)
+                if self.captures_changes:
+                    changes.append(_change(message))
+                values = [read(message) for _, read in appends]
+                self._check(values, changes, now)
+            except (BadValue, DecodeError) as error:
+                errors.append(RowError(index, str(error)))
+                continue
+            for (append, _), value in zip(appends, values, strict=True):
+                append(value)
+        if errors:
+            return Batch(pa.table({}), None, errors)
+        size = sum(map(len, rows))
+        table = self._table(columns, len(rows))
+        return Batch(table, self._changes(changes), size=size)
+
+    def _changes(self, changes: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+        kinds = {kind for kind, _ in changes}
+        return None if kinds <= {INSERT} else changes
+
+    def _check(self, values: Sequence[Any], changes: Sequence[tuple[str, str]], now: int) -> None:
+        for reader, value in zip(self.readers, values, strict=True):
+            if value is None and changes and reader.item.name in self.key:
+                raise BadValue(f"Missing primary key column: {reader.item.name}")
+            if reader.item.name == self.partition and value is not None:
+                _check_partition(reader.item, value, now)
+            if value is None and changes and changes[-1][0] != DELETE and self._needs(reader.item):
+                raise BadValue(f"Missing required field: {reader.item.name}")
+
+    def _needs(self, item: Field) -> bool:
+        return any(one.required for one in self.fields if one.name == item.name)
+
+    def _table(self, columns: Mapping[str, list[Any]], count: int) -> pa.Table:
+        arrays = {}
+        for item in self.fields:
+            arrays[item.name] = _array(item, columns.get(item.name), count)
+        return pa.table(arrays)
+
+
+def _lenient(item: Field, key: Sequence[str]) -> Field:
+    """Return the column as a DELETE may leave it: only its key has to be there."""
+    return item if item.name in key or not item.required else replace(item, mode="NULLABLE")
+
+
+def _array(item: Field, values: list[Any] | None, count: int) -> pa.Array:
+    if values is None:
+        values = [[] if item.repeated else None] * count
+    return pa.array(values, item.arrow_type())
+
+
+def _change(message: Message) -> tuple[str, str]:
+    kind, sequence = getattr(message, CHANGE_TYPE), ""
+    if kind not in (UPSERT, DELETE, INSERT, ""):
+        raise BadValue(f"The given value is not a valid CHANGE_TYPE: {kind!r}")
+    if SEQUENCE in message.DESCRIPTOR.fields_by_name:
+        sequence = getattr(message, SEQUENCE)
+    try:
+        return kind or INSERT, comparable(sequence)
+    except InvalidSequence:
+        raise BadValue(
+            f"Invalid {SEQUENCE}: {sequence!r}; it is 1 to 4 sections of 1 to 16 "
+            "hexadecimal digits, separated by /"
+        ) from None
+
+
+def _check_partition(item: Field, value: int, now: int) -> None:
+    micros = value * DAY_MICROS if item.type == "DATE" else value
+    when = EPOCH + dt.timedelta(microseconds=now)
+    low = _years(when, -10)
+    high = _years(when, 1)
+    if not low <= micros <= high:
+        raise BadValue(
+            f"The value {value} of {item.name} is outside the allowed bounds: a partition that is "
+            "streamed to lies between 10 years in the past and 1 year in the future"
+        )
+
+
+def _years(when: dt.datetime, years: int) -> int:
+    moved = when.replace(year=when.year + years, day=min(when.day, 28))
+    return (moved - EPOCH) // dt.timedelta(microseconds=1)
+
+
+def mixed(kinds: Iterator[str]) -> bool:
+    """Return whether plain rows are among upserts and deletes."""
+    seen = set(kinds)
+    return INSERT in seen and len(seen) > 1
