@@ -63,9 +63,13 @@ def _json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_text(value) for value in row] for row in rows)
+    bare = csv.writer(out, lineterminator="\n")
+    # The module does not quote a lone carriage return before Python 3.13; readers end a line there.
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    bare.writerow(columns)
+    for row in rows:
+        cells = [_text(value) for value in row]
+        (quoted if any("\r" in cell for cell in cells) else bare).writerow(cells)
     return out.getvalue().encode(errors="replace").decode()
 
 

@@ -8,7 +8,8 @@ from tweetlog_ops.errors import CommandError
 
 # What the files call the dataset.
 DATASET = "tweetlog"
-_QUALIFIED = re.compile(r"\btweetlog\.(?=[a-z_]+\b)")
+# Not behind a quote: event types begin with the same word.
+_QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
 _CREATED = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?\S+?\.(\w+)",
     re.IGNORECASE,
