@@ -1,0 +1,1 @@
+"""The ingestor: publishes each tweet as received."""

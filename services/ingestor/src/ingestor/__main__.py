@@ -1,0 +1,159 @@
+"""EDGE: the command `python -m ingestor`."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import orjson
+
+from ingestor.cursor import CursorUnusable
+from ingestor.files import InputMissing, found, is_regular
+from ingestor.play import Order, play
+from ingestor.settings import Settings
+from tweetlog import logs
+from tweetlog.errors import PublishFailed, SettingsError
+from tweetlog.publisher import PubsubTopic, publisher_client
+from tweetlog.settings import described, read
+
+log = logging.getLogger("ingestor")
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+# One try; while the broker is away it is tried again and again, and a stop has not long to wait.
+_TRY_SECONDS = 10.0
+
+_EXAMPLES = f"""\
+examples:
+  python -m ingestor file tweets.jsonl.gz
+  python -m ingestor file --cursor played.json 'archive/**/*.jsonl'
+  zcat tweets.jsonl.gz | python -m ingestor file --rate 100 -
+
+settings, from the environment:
+{described(Settings)}
+  PUBSUB_EMULATOR_HOST               a local Pub/Sub instead of Google's
+
+exit codes: 0 done, 1 an input could not be read to its end, 2 wrong usage or settings,
+130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = read(Settings, os.environ)
+        order = _order(options, settings)
+    except (SettingsError, InputMissing) as reason:
+        return _misused(reason.mistakes)
+    logs.configure("ingestor", project=settings.project, level=settings.log_level)
+    try:
+        return _play(order, settings)
+    except CursorUnusable as reason:
+        return _misused([str(reason)])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ingestor",
+        description="Publish each tweet as received.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    file = sources.add_parser(
+        "file",
+        help="play files of tweets: X v2 payloads, twarc2 pages, flattened tweets; gzip or not",
+        description="Play files of tweets: one JSON document a line, plain or gzip. "
+        "What is not a tweet goes to the dead letters, with its file, line and reason.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    file.add_argument("files", nargs="+", metavar="FILE", help="a file, folder, pattern or -")
+    file.add_argument(
+        "--cursor", type=Path, metavar="FILE", help="keep how far it is; go on from there"
+    )
+    file.add_argument("--rate", type=_rate, metavar="N", help="tweets a second at most")
+    file.add_argument("--limit", type=_limit, metavar="N", help="stop after so many tweets")
+    return parser
+
+
+def _rate(text: str) -> float:
+    return _above_zero(float, text)
+
+
+def _limit(text: str) -> int:
+    return int(_above_zero(int, text))
+
+
+def _above_zero(number: Callable[[str], float], text: str) -> float:
+    try:
+        value = number(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _order(options: argparse.Namespace, settings: Settings) -> Order:
+    inputs = found(options.files)
+    passing = [name for name in inputs if options.cursor and not is_regular(name)]
+    if passing:
+        raise InputMissing(
+            [f"{name}: a pipe cannot be read again: leave --cursor out" for name in passing]
+        )
+    return Order(
+        inputs=tuple(inputs),
+        target=settings.topic(settings.raw_topic),
+        cursor=options.cursor,
+        rate=options.rate,
+        limit=options.limit,
+    )
+
+
+def _play(order: Order, settings: Settings) -> int:
+    stop, signals = threading.Event(), list[int]()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, partial(_stop, stop, signals))
+    client = publisher_client()
+    raw = PubsubTopic(client, settings.topic(settings.raw_topic), timeout=_TRY_SECONDS)
+    dead = PubsubTopic(client, settings.topic(settings.dead_topic), timeout=_TRY_SECONDS)
+    try:
+        summary, failures = play(order, raw, dead, stop=stop)
+    except PublishFailed as reason:
+        log.error("%s: %s", _left(order), reason)  # noqa: TRY400 - the line says it all
+        return INTERRUPTED if signal.SIGINT in signals else FAILED
+    sys.stdout.write(orjson.dumps(asdict(summary)).decode() + "\n")
+    sys.stdout.flush()
+    if signal.SIGINT in signals:
+        return INTERRUPTED
+    return FAILED if failures else 0
+
+
+def _stop(stop: threading.Event, signals: list[int], number: int, _frame: FrameType | None) -> None:
+    """Ask for a stop; the next signal ends the process at once."""
+    signals.append(number)
+    signal.signal(number, signal.SIG_DFL)
+    stop.set()
+
+
+def _left(order: Order) -> str:
+    again = "again with the same --cursor" if order.cursor else "the files again"
+    return f"stopped with tweets that were not confirmed; play {again} and none is missing"
+
+
+def _misused(mistakes: Sequence[str]) -> int:
+    for mistake in mistakes:
+        sys.stderr.write(f"ingestor: {mistake}\n")
+    return MISUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

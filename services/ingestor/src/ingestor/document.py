@@ -1,0 +1,105 @@
+"""JSON as this log accepts it: strict, of bounded depth, and never silently changed.
+
+orjson does the work; what it would change without a word (a repeated key, an integer beyond
+64 bits) or refuses although X sends it (half a surrogate pair) takes the slow way through the
+standard library.
+"""
+
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+
+from tweetlog.errors import InvalidEvent
+
+#: What orjson writes; BigQuery's JSON type takes 500 (BigQuery, "JSON data", limits).
+MAX_DEPTH = 254
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_WIDE_INTEGER = re.compile(rb"[:,\[ ]-?[0-9]{19}")
+# Where a key cannot be counted by its `":`: white space before the colon, or a quote, colon or
+# space that is written as an escape.
+_UNCOUNTABLE = re.compile(rb'"[ \t\r\n]+:|\\u00[23]')
+
+
+def parse(line: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        InvalidEvent: if it is not JSON, repeats a key or is nested too deeply.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as reason:
+        if _SURROGATE.search(line):
+            return _parse_exactly(line)
+        raise InvalidEvent(f"not JSON: {reason}", reason_class="not_json") from None
+    try:
+        keys = orjson.dumps(value).count(b'":')
+    except orjson.JSONEncodeError:
+        raise _too_deep() from None
+    if keys != line.count(b'":') or _UNCOUNTABLE.search(line) or _WIDE_INTEGER.search(line):
+        return _parse_exactly(line)
+    return value
+
+
+def dump(value: Any) -> bytes:
+    """Return a parsed value as compact JSON; equal values in equal order give equal bytes."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair, or an integer beyond 64 bits.
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _parse_exactly(line: bytes) -> Any:
+    try:
+        value = json.loads(
+            line.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as reason:
+        raise InvalidEvent(f"not JSON: {reason}", reason_class="not_json") from None
+    if _depth(value) > MAX_DEPTH:
+        raise _too_deep()
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidEvent(f"the key {twice!r} stands twice", reason_class="duplicate_key")
+    return unique
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        _refuse(text)
+    return number
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [child for one in level for child in _children(one)]
+    return depth
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _too_deep() -> InvalidEvent:
+    return InvalidEvent(f"nested deeper than {MAX_DEPTH} levels", reason_class="too_deep")

@@ -1,0 +1,86 @@
+"""Playing files of tweets into the log: the parts put together, and what is left at the end."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingestor.capture import Step
+from ingestor.cursor import Cursor
+from ingestor.files import FileSource
+from ingestor.progress import shown
+from ingestor.pump import Pump, limited, paced
+from tweetlog.topic import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be played and how.
+
+    Attributes:
+        inputs: files by absolute path, `-` for standard input.
+        target: where the events go, by name.
+        cursor: the file that keeps how far it is, if any.
+        rate: tweets a second at most, or None.
+        limit: tweets at most, or None.
+    """
+
+    inputs: tuple[str, ...]
+    target: str
+    cursor: Path | None = None
+    rate: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was done, as it is printed."""
+
+    read: int
+    published: int
+    rejected: int
+    files: int
+    seconds: float
+
+
+def play(
+    order: Order, raw: Topic, dead: Topic, *, stop: threading.Event, quiet: bool = False
+) -> tuple[Summary, list[str]]:
+    """Publish everything in the inputs; return what was done and what could not be read.
+
+    Raises:
+        CursorUnusable: if the cursor cannot be read or written.
+        PublishFailed: if a stop was asked for before everything read was confirmed.
+    """
+    began = time.monotonic()
+    cursor = Cursor(order.cursor, order.inputs, order.target) if order.cursor else None
+    source = _source(order, cursor)
+    pump = Pump(raw, dead, stop=stop)
+    try:
+        with nullcontext() if quiet else shown(lambda: pump.tally):
+            pump.run(source, _steps(order, source, stop))
+    finally:
+        if cursor:
+            cursor.close()
+    tally = pump.tally
+    seconds = round(time.monotonic() - began, 3)
+    summary = Summary(tally.read, tally.published, tally.rejected, source.opened, seconds)
+    return summary, source.failures
+
+
+def _source(order: Order, cursor: Cursor | None) -> FileSource:
+    if cursor is None:
+        return FileSource(order.inputs)
+    left = [name for name in order.inputs if name not in cursor.complete]
+    return FileSource(left, start=cursor.lines, confirm=cursor.confirmed)
+
+
+def _steps(order: Order, source: FileSource, stop: threading.Event) -> Iterator[Step]:
+    steps = source.steps()
+    if order.limit is not None:
+        steps = limited(steps, order.limit)
+    if order.rate is not None:
+        steps = paced(steps, order.rate, wait=stop.wait)
+    return steps
