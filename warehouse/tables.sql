@@ -6,10 +6,10 @@
 -- The columns are those of a BigQuery subscription with metadata.
 CREATE TABLE IF NOT EXISTS tweetlog.raw_events (
   subscription_name STRING OPTIONS (description = 'The subscription that wrote the row.'),
-  message_id STRING OPTIONS (description = 'Pub/Sub''s id; a second publish of one event has another.'),
+  message_id STRING OPTIONS (description = 'The id that Pub/Sub gave; a second publish of one event has another.'),
   publish_time TIMESTAMP OPTIONS (description = 'When Pub/Sub took the message.'),
   data STRING OPTIONS (description = 'The payload exactly as received.'),
-  attributes JSON OPTIONS (description = 'The message''s attributes: the CloudEvents envelope as ce-*.')
+  attributes JSON OPTIONS (description = 'The attributes of the message: the CloudEvents envelope as ce-*.')
 )
 PARTITION BY TIMESTAMP_TRUNC(publish_time, DAY)
 OPTIONS (description = 'The raw log: what everything else is derived from.');
@@ -23,13 +23,13 @@ CREATE TABLE IF NOT EXISTS tweetlog.dead_letters (
   attributes JSON
 )
 PARTITION BY TIMESTAMP_TRUNC(publish_time, DAY)
-OPTIONS (description = 'Dead letters: ours and Pub/Sub''s.');
+OPTIONS (description = 'Dead letters: our own and those of Pub/Sub.');
 
 -- One row a tweet. Upserted by change data capture; the sequence number decides, not the order
 -- of arrival. Not partitioned by date: streaming refuses dates older than ten years, and tweets
 -- are as old as 2006 (docs/decisions/0003-no-date-partition.md).
 CREATE TABLE IF NOT EXISTS tweetlog.tweets (
-  tweet_id STRING NOT NULL OPTIONS (description = 'X''s id; text, since it exceeds 2^53.'),
+  tweet_id STRING NOT NULL OPTIONS (description = 'The id that X gave; text, since it exceeds 2^53.'),
   created_at TIMESTAMP OPTIONS (description = 'When it was posted, to the millisecond of its id.'),
   text STRING OPTIONS (description = 'The full text: of the original for a retweet, of the note for a long post.'),
   partial BOOL OPTIONS (description = 'The original of a retweet was not in the payload: text may be cut.'),
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS tweetlog.tweets (
   cashtags ARRAY<STRUCT<tag STRING, start INT64, `end` INT64>>,
   urls ARRAY<STRUCT<url STRING, expanded STRING, unwound STRING, host STRING, start INT64, `end` INT64>>,
   media ARRAY<STRING> OPTIONS (description = 'The kinds of media: photo, video, animated_gif.'),
-  edit_history ARRAY<STRING> OPTIONS (description = 'The ids of this post''s versions, oldest first.'),
+  edit_history ARRAY<STRING> OPTIONS (description = 'The ids of the versions of this post, oldest first.'),
   geo_latitude FLOAT64,
   geo_longitude FLOAT64,
   place_id STRING,

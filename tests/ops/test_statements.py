@@ -41,7 +41,11 @@ def test_semicolons_in_text_and_comments_end_nothing() -> None:
     ]
 
 
-@given(st.text(alphabet="ab;-'\"`\n "))
+def test_an_escaped_quote_does_not_end_its_text() -> None:
+    assert split(r"SELECT 'it\'s; one';SELECT 2") == [r"SELECT 'it\'s; one'", "SELECT 2"]
+
+
+@given(st.text(alphabet="ab;-'\"`\\\n "))
 def test_splitting_any_text_ends(script: str) -> None:
     assert all(part.strip() for part in split(script))
 

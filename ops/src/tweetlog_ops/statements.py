@@ -10,6 +10,8 @@ from tweetlog_ops.errors import CommandError
 DATASET = "tweetlog"
 # Not behind a quote: event types begin with the same word.
 _QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
+# BigQuery escapes a quote within quotes by a backslash.
+_QUOTED = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*+(?:\1|\Z)""", re.DOTALL)
 _CREATED = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?\S+?\.(\w+)",
     re.IGNORECASE,
@@ -70,9 +72,9 @@ def _past_token(sql: str, at: int) -> int:
     if sql.startswith("--", at):
         end = sql.find("\n", at)
         return len(sql) if end < 0 else end + 1
-    if sql[at] in "'\"`":
-        end = sql.find(sql[at], at + 1)
-        return len(sql) if end < 0 else end + 1
+    quoted = _QUOTED.match(sql, at)
+    if quoted:
+        return quoted.end()
     return at + 1
 
 

@@ -119,5 +119,6 @@ class Warehouse:
 
 
 def _first_line(reason: object) -> str:
-    lines = str(reason).strip().splitlines()
+    # The client appends the errors' other fields to a message.
+    lines = str(reason).split("; reason: ")[0].strip().splitlines()
     return lines[0] if lines else type(reason).__name__
