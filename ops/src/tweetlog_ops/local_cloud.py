@@ -67,7 +67,7 @@ def consumer(name: str, servers: Servers, *, delivery: str, port: int) -> Progra
         environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{servers.bigquery_grpc}"
     if delivery == "pull":
         return Program(name, name, ("pull",), environment)
-    environment["PORT"] = str(port)
+    environment |= {"HOST": HOST, "PORT": str(port)}
     return Program(name, name, ("push",), environment, ready_url=f"http://{HOST}:{port}/livez")
 
 
