@@ -1,0 +1,1 @@
+"""Writes enriched tweets to BigQuery, each exactly once."""

@@ -1,0 +1,73 @@
+"""`python -m loader push` and `python -m loader pull`."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from loader import pull, server
+from loader.settings import Settings
+from loader.writer import credentials
+from tweetlog import logs
+from tweetlog.errors import SettingsError
+from tweetlog.settings import described, read
+
+_ENTRANCES = {
+    "push": "serve the deliveries that Pub/Sub pushes (Cloud Run; scales to zero)",
+    "pull": "pull from the subscription in batches (worker pools, high volume, replays)",
+}
+_EXAMPLE = """\
+example, against a Pub/Sub and a BigQuery on this machine:
+  PUBSUB_EMULATOR_HOST=127.0.0.1:8085 TWEETLOG_BIGQUERY_WRITE_ENDPOINT=127.0.0.1:9060 \\
+    TWEETLOG_PROJECT=demo HOST=127.0.0.1 python -m loader push
+
+endpoints: POST / takes deliveries (push); GET /livez, /readyz and /metrics (both)
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one entrance; return 0 when it was stopped, 2 when it cannot start as configured."""
+    entrance = _parser().parse_args(arguments).entrance
+    try:
+        settings = read(Settings, os.environ)
+        authority = credentials(settings.write_endpoint)
+        listener = server.listen(settings)
+    except SettingsError as mistakes:
+        print(mistakes, file=sys.stderr)  # noqa: T201 - for who started it, before any log
+        return 2
+    except OSError as reason:
+        where = f"{settings.host}:{settings.port}"
+        print(f"cannot listen on {where}: {reason.strerror}; set PORT", file=sys.stderr)  # noqa: T201 - as above
+        return 2
+    logs.configure("loader", project=settings.project, level=settings.log_level)
+    if entrance == "push":
+        server.serve(settings, authority, listener)
+    else:
+        _pull(settings, authority, listener)
+    return 0
+
+
+def _pull(settings: Settings, authority: Any, listener: Any) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    pull.run(settings, authority, listener, stop)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m loader",
+        description="Writes enriched tweets, gaps and tombstones to BigQuery, each exactly once.",
+        epilog=f"{_EXAMPLE}\nsettings (environment):\n{described(Settings)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    entrances = parser.add_subparsers(dest="entrance", metavar="push|pull", required=True)
+    for name, help in _ENTRANCES.items():
+        entrances.add_parser(name, help=help, description=help)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

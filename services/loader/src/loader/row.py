@@ -1,0 +1,185 @@
+"""Rows: what an event says about the warehouse's tables.
+
+Pure: the moment of loading is passed in. A row's keys are the keys of the event's data; which of
+them are columns is decided later, by the table itself (schema.py), so that a new field needs no
+change here.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tweetlog import events
+from tweetlog.delivery import Delivery
+from tweetlog.envelope import Envelope
+from tweetlog.errors import InvalidEvent
+
+TWEETS = "tweets"
+GAPS = "gaps"
+DELETIONS = "deletions"
+#: In the order in which they are written: a tombstone is durable before what it deletes is gone.
+TABLES = (DELETIONS, GAPS, TWEETS)
+
+UPSERT = "UPSERT"
+DELETE = "DELETE"
+CHANGE_TYPE = "_CHANGE_TYPE"
+CHANGE_SEQUENCE = "_CHANGE_SEQUENCE_NUMBER"
+RAW = "raw"
+
+_TWEET_ID = re.compile(r"[0-9]{1,20}")
+# Three sections, as events.sequence writes them; the first, which marks a tombstone, is zero.
+_SEQUENCE = re.compile(r"0{1,16}/[0-9A-F]{1,16}/[0-9A-F]{1,16}")
+# The largest section that BigQuery takes: 16 hexadecimal digits.
+_LARGEST = 0xFFFF_FFFF_FFFF_FFFF
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One change of one table.
+
+    Attributes:
+        table: which table, by the name it has in the contract.
+        values: what the columns are to hold, as JSON values and aware datetimes.
+        sequence: decides between two changes of one key, whichever came first.
+        change: `UPSERT` or `DELETE`.
+        size: bytes of the event it comes from: what the row weighs at most, about.
+    """
+
+    table: str
+    values: Mapping[str, Any]
+    sequence: str
+    change: str = UPSERT
+    size: int = 0
+
+
+def rows(delivery: Delivery, *, loaded_at: datetime, deletes: bool = True) -> tuple[Row, ...]:
+    """Return the changes that follow from an event, in the order in which they are to be durable.
+
+    Args:
+        delivery: the event, and when it was published.
+        loaded_at: the moment of loading.
+        deletes: whether the table of tweets takes deletes; a table that is only appended to
+            does not, and there the tombstone alone hides what it deletes.
+
+    Raises:
+        InvalidEvent: if the event can never be a row; class `unknown_type` for a type that the
+            warehouse has no table for.
+    """
+    event = delivery.event
+    make = _MAKERS.get(event.type)
+    if make is None:
+        msg = f"{event.id}: there is no table for events of type {event.type}"
+        raise InvalidEvent(msg, reason_class="unknown_type")
+    made = make(delivery, _fields(event), loaded_at)
+    return made if deletes else tuple(row for row in made if row.change != DELETE)
+
+
+def sequence(sections: str, loaded_at: datetime) -> str:
+    """Return the sequence number of a change with these three sections, loaded at this moment.
+
+    The fourth section is the complement of the moment, in microseconds: among changes that are
+    otherwise equal the one loaded *first* has the largest number. Without it BigQuery lets the
+    latest one win, and every redelivery or replay of the same version would rewrite the row's
+    times and its replay id. With it they change nothing at all.
+    """
+    return f"{sections}/{_LARGEST - _micros(loaded_at):X}"
+
+
+def _fields(event: Envelope) -> dict[str, Any]:
+    fields = event.json()
+    if not isinstance(fields, dict):
+        msg = f"{event.id}: data is not a JSON object"
+        raise InvalidEvent(msg, reason_class="not_an_object")
+    return fields
+
+
+def _tweet(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tuple[Row, ...]:
+    event = delivery.event
+    _tweet_id(event, fields)
+    sections = fields.pop(CHANGE_SEQUENCE, None)
+    if not isinstance(sections, str) or not _SEQUENCE.fullmatch(sections):
+        msg = f"{event.id}: {CHANGE_SEQUENCE} is {sections!r}, not tombstone (0), version, time"
+        raise InvalidEvent(msg, reason_class="invalid_sequence")
+    if fields.pop(CHANGE_TYPE, UPSERT) != UPSERT:
+        msg = f"{event.id}: {CHANGE_TYPE} is not {UPSERT}; only a tombstone deletes"
+        raise InvalidEvent(msg, reason_class="invalid_change")
+    # The raw payload stays in raw_events, whence everything can be derived again.
+    fields.pop(RAW, None)
+    fields["event_id"] = event.id
+    fields["replay_id"] = event.extensions.get("replayid")
+    fields["enriched_at"] = delivery.publish_time
+    fields["loaded_at"] = loaded_at
+    return (Row(TWEETS, fields, sequence(sections, loaded_at), size=len(event.data)),)
+
+
+def _gap(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tuple[Row, ...]:
+    event = delivery.event
+    end = _moment(event, fields, "to")
+    fields["from_time"] = fields.pop("from", None)
+    fields["to_time"] = fields.pop("to")
+    fields |= {"gap_id": event.id, "event_id": event.id, "loaded_at": loaded_at}
+    # A gap has no version; of two statements about one, that with the later end knows more.
+    number = sequence(events.sequence(version=0, observed=end), loaded_at)
+    return (Row(GAPS, fields, number, size=len(event.data)),)
+
+
+def _tombstone(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tuple[Row, ...]:
+    """Keep the tombstone first, for ever; then delete.
+
+    Only its own three fields are kept: what else it might carry could be content.
+    """
+    event = delivery.event
+    tweet_id = _tweet_id(event, fields)
+    sections = events.sequence(
+        version=0, observed=_moment(event, fields, "deleted_at"), tombstone=True
+    )
+    kept = {
+        "tweet_id": tweet_id,
+        "verdict": fields.get("verdict"),
+        "deleted_at": fields["deleted_at"],
+        "event_id": event.id,
+        "loaded_at": loaded_at,
+    }
+    size = len(event.data)
+    return (
+        Row(DELETIONS, kept, sequence(sections, loaded_at), size=size),
+        # Not the complement but a constant: of equal deletes the latest wins, so a delete that is
+        # sent again (after a replay) is remembered for another two days.
+        Row(TWEETS, {"tweet_id": tweet_id}, f"{sections}/{_LARGEST:X}", DELETE, size),
+    )
+
+
+_Maker = Callable[[Delivery, dict[str, Any], datetime], tuple[Row, ...]]
+_MAKERS: Mapping[str, _Maker] = {
+    events.ENRICHED: _tweet,
+    events.GAP: _gap,
+    events.DELETED: _tombstone,
+}
+
+
+def _tweet_id(event: Envelope, fields: Mapping[str, Any]) -> str:
+    tweet_id = fields.get("tweet_id")
+    if not isinstance(tweet_id, str) or not _TWEET_ID.fullmatch(tweet_id):
+        msg = f"{event.id}: tweet_id is {tweet_id!r}, not a text of 1 to 20 digits"
+        raise InvalidEvent(msg, reason_class="invalid_tweet_id")
+    return tweet_id
+
+
+def _moment(event: Envelope, fields: Mapping[str, Any], name: str) -> datetime:
+    value = fields.get(name)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        msg = f"{event.id}: {name} is {value!r}, not an RFC 3339 time"
+        raise InvalidEvent(msg, reason_class="invalid_time")
+    return moment
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,340 @@
+"""EDGE: a row encoder compiled from a table's schema, into the protobuf that BigQuery takes.
+
+What the table has no column for is kept, as JSON, in the column `extra`.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from google.cloud.bigquery_storage_v1.types import TableFieldSchema
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from loader.row import CHANGE_SEQUENCE, CHANGE_TYPE, Row
+from tweetlog.errors import InvalidEvent
+
+EXTRA = "extra"
+
+_ROOT = "Row"
+_FILE = "row.proto"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+_Type = TableFieldSchema.Type
+_Proto = descriptor_pb2.FieldDescriptorProto
+_Convert = Callable[[Any], Any]
+
+
+class _Unfit(ValueError):  # noqa: N818 - named for what is true of the value
+    """Raised for a value that its column cannot hold."""
+
+
+class _Never:
+    """The type that no value has: every value goes through its converter."""
+
+
+def _refuse(value: Any) -> Any:
+    raise _Unfit(f"{type(value).__name__} {_shown(value)}")
+
+
+def _text_of_number(value: Any) -> str:
+    return str(value) if type(value) in (int, float) else _refuse(value)
+
+
+def _float(value: Any) -> float:
+    return float(value) if type(value) is int else _refuse(value)
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, binascii.Error, ValueError):
+        return _refuse(value)  # type: ignore[no-any-return]
+
+
+def _timestamp(value: Any) -> int:
+    """Return microseconds since 1970 of an aware datetime or an RFC 3339 text."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        since = moment - _EPOCH
+    except (TypeError, ValueError, OverflowError):
+        return _refuse(value)  # type: ignore[no-any-return]
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _date(value: Any) -> int:
+    try:
+        return date.fromisoformat(value).toordinal() - _EPOCH_DAY
+    except (TypeError, ValueError):
+        return _refuse(value)  # type: ignore[no-any-return]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one BigQuery type travels.
+
+    Attributes:
+        proto: the protobuf type.
+        passes: values of this Python type go as they are.
+        convert: makes any other value one that can go, or refuses it.
+    """
+
+    proto: int
+    passes: type
+    convert: _Convert
+
+
+_TEXT = _Kind(_Proto.TYPE_STRING, str, _refuse)
+_NUMBER = _Kind(_Proto.TYPE_STRING, str, _text_of_number)
+# BigQuery, "Data type conversions" of the Storage Write API; what is missing here (RANGE) cannot
+# be written by us, and its values go to `extra`.
+_KINDS: Mapping[int, _Kind] = {
+    _Type.STRING: _TEXT,
+    _Type.GEOGRAPHY: _TEXT,
+    _Type.INTERVAL: _TEXT,
+    _Type.DATETIME: _TEXT,
+    _Type.TIME: _TEXT,
+    _Type.NUMERIC: _NUMBER,
+    _Type.BIGNUMERIC: _NUMBER,
+    _Type.INT64: _Kind(_Proto.TYPE_INT64, int, _refuse),
+    _Type.DOUBLE: _Kind(_Proto.TYPE_DOUBLE, float, _float),
+    _Type.BOOL: _Kind(_Proto.TYPE_BOOL, bool, _refuse),
+    _Type.BYTES: _Kind(_Proto.TYPE_BYTES, _Never, _bytes),
+    _Type.TIMESTAMP: _Kind(_Proto.TYPE_INT64, _Never, _timestamp),
+    _Type.DATE: _Kind(_Proto.TYPE_INT32, _Never, _date),
+    _Type.JSON: _Kind(_Proto.TYPE_STRING, _Never, _json),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column, ready to take values; `fields` are those of a STRUCT."""
+
+    name: str
+    passes: type
+    convert: _Convert
+    fields: "tuple[_Column, ...]" = ()
+
+
+class Encoder:
+    """Turns rows into the bytes of one table.
+
+    Args:
+        schema: the table's schema, a `google.cloud.bigquery.storage.v1.TableSchema`.
+        changes: whether rows carry the two pseudo-columns of change data capture.
+
+    Attributes:
+        descriptor: the `DescriptorProto` that the bytes follow: no package, every nested type
+            inside the root.
+        columns: the names that have a column.
+    """
+
+    def __init__(self, schema: Any, *, changes: bool) -> None:
+        self.descriptor = descriptor_pb2.DescriptorProto(name=_ROOT)
+        self._plan = _columns(schema.fields, self.descriptor, f".{_ROOT}")
+        self._by_name = {column.name: column for column in self._plan}
+        self.columns = frozenset(self._by_name)
+        self._changes = changes
+        if changes:
+            for name in (CHANGE_TYPE, CHANGE_SEQUENCE):
+                _add(self.descriptor, name, _Proto.TYPE_STRING, repeated=False)
+        self._message = _message(self.descriptor)
+
+    def encode(self, row: Row) -> bytes:
+        """Return the row's bytes.
+
+        Raises:
+            InvalidEvent: if a value does not fit its column, or has none and there is no `extra`.
+        """
+        fields = self._fields(row.values)
+        if self._changes:
+            fields[CHANGE_TYPE] = row.change
+            fields[CHANGE_SEQUENCE] = row.sequence
+        try:
+            encoded: bytes = self._message(**fields).SerializeToString()
+        except (TypeError, ValueError):
+            encoded = self._encode_with_care(row.values, fields)
+        return encoded
+
+    def _fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        get = values.get
+        name = ""
+        try:
+            for column in self._plan:
+                name = column.name
+                value = get(name)
+                if value is not None:
+                    fields[name] = value if type(value) is column.passes else column.convert(value)
+        except _Unfit as reason:
+            raise _unfit(f"column {name}: {reason} does not fit") from None
+        unknown = {name: values[name] for name in values.keys() - self.columns}
+        if unknown:
+            self._keep(fields, unknown, values)
+        return fields
+
+    def _encode_with_care(self, values: Mapping[str, Any], fields: dict[str, Any]) -> bytes:
+        """Encode what the message class did not take as it is: fields a STRUCT does not have."""
+        kept = {}
+        for column in self._plan:
+            value = values.get(column.name)
+            if column.fields and value is not None:
+                fields[column.name] = _pruned(column, value)
+                if fields[column.name] != value:
+                    kept[column.name] = value
+        if kept:
+            self._keep(fields, kept, values)
+        try:
+            encoded: bytes = self._message(**fields).SerializeToString()
+        except (TypeError, ValueError) as reason:
+            raise _unfit(self._blamed(fields) or str(reason)) from None
+        return encoded
+
+    def _keep(
+        self, fields: dict[str, Any], unknown: dict[str, Any], values: Mapping[str, Any]
+    ) -> None:
+        unknown = {name: value for name, value in unknown.items() if value is not None}
+        if not unknown:
+            return
+        if EXTRA not in self.columns:
+            names = ", ".join(sorted(unknown))
+            raise _unfit(f"no column for {names}, and no column {EXTRA} to keep it in")
+        before = orjson.loads(fields[EXTRA]) if EXTRA in fields else {}
+        before = before if isinstance(before, dict) else {EXTRA: values[EXTRA]}
+        fields[EXTRA] = _json({**before, **unknown})
+
+    def _blamed(self, fields: Mapping[str, Any]) -> str | None:
+        """Return which column the message class did not take, in words."""
+        for name, value in fields.items():
+            try:
+                self._message(**{name: value})
+            except (TypeError, ValueError) as reason:
+                return f"column {name}: {_shown(value)} does not fit: {reason}"
+        return None
+
+
+def _columns(fields: Any, parent: descriptor_pb2.DescriptorProto, path: str) -> tuple[_Column, ...]:
+    """Add the fields to `parent` and return how each takes its values."""
+    columns = (_column(field, parent, path) for field in fields)
+    return tuple(column for column in columns if column is not None)
+
+
+def _column(field: Any, parent: descriptor_pb2.DescriptorProto, path: str) -> _Column | None:
+    # Column names beyond protobuf's need an annotation that we do not write; see `extra`.
+    if not _NAME.fullmatch(field.name):
+        return None
+    repeated = field.mode == TableFieldSchema.Mode.REPEATED
+    if field.type_ == _Type.STRUCT:
+        return _struct(field, parent, path, repeated=repeated)
+    kind = _KINDS.get(field.type_)
+    if kind is None:
+        return None
+    _add(parent, field.name, kind.proto, repeated=repeated)
+    if repeated:
+        return _repeated(field.name, kind.passes, kind.convert)
+    return _Column(field.name, kind.passes, kind.convert)
+
+
+def _struct(
+    field: Any, parent: descriptor_pb2.DescriptorProto, path: str, *, repeated: bool
+) -> _Column:
+    type_name = f"{field.name.capitalize()}_{len(parent.nested_type)}"
+    nested = parent.nested_type.add(name=type_name)
+    inner = _columns(field.fields, nested, f"{path}.{type_name}")
+    _add(
+        parent, field.name, _Proto.TYPE_MESSAGE, repeated=repeated, type_name=f"{path}.{type_name}"
+    )
+    passes = dict if all(_direct(column) for column in inner) else _Never
+    convert = _struct_converter(inner)
+    if repeated:
+        return _repeated(field.name, passes, convert, inner)
+    return _Column(field.name, passes, convert, inner)
+
+
+def _direct(column: _Column) -> bool:
+    """Whether values reach the message class as JSON has them (it takes an int for a float)."""
+    return column.passes is not _Never and column.convert in (_refuse, _float, _text_of_number)
+
+
+def _struct_converter(inner: tuple[_Column, ...]) -> _Convert:
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            _refuse(value)
+        converted = dict(value)
+        for column in inner:
+            one = value.get(column.name)
+            if one is not None and type(one) is not column.passes:
+                converted[column.name] = column.convert(one)
+        return converted
+
+    return convert
+
+
+def _repeated(
+    name: str, passes: type, convert: _Convert, fields: tuple[_Column, ...] = ()
+) -> _Column:
+    def convert_all(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            _refuse(value)
+        return [one if type(one) is passes else convert(one) for one in value]
+
+    direct = passes is not _Never and convert is not _text_of_number
+    return _Column(name, list if direct else _Never, convert_all, fields)
+
+
+def _pruned(column: _Column, value: Any) -> Any:
+    """Return `value` without the fields that the STRUCT does not have, converted."""
+    if isinstance(value, list):
+        return [_pruned(column, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        inner.name: _pruned(inner, value[inner.name])
+        for inner in column.fields
+        if value.get(inner.name) is not None
+    }
+
+
+def _add(
+    parent: descriptor_pb2.DescriptorProto,
+    name: str,
+    proto: int,
+    *,
+    repeated: bool,
+    type_name: str | None = None,
+) -> None:
+    parent.field.add(
+        name=name,
+        number=len(parent.field) + 1,
+        type=proto,
+        label=_Proto.LABEL_REPEATED if repeated else _Proto.LABEL_OPTIONAL,
+        type_name=type_name,
+    )
+
+
+def _message(descriptor: descriptor_pb2.DescriptorProto) -> Any:
+    file = descriptor_pb2.FileDescriptorProto(name=_FILE, syntax="proto2")
+    file.message_type.add().CopyFrom(descriptor)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(_ROOT))
+
+
+def _unfit(reason: str) -> InvalidEvent:
+    return InvalidEvent(reason, reason_class="does_not_fit")
+
+
+def _shown(value: Any) -> str:
+    """Return enough of a value to recognise it by."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."  # noqa: PLR2004 - fits a log line

@@ -1,0 +1,110 @@
+"""EDGE: the loader put together from its settings: writers, batches, dead letters, metrics."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from loader.batch import Batcher
+from loader.load import Load, LoadAll, receive, receive_all, receive_unreadable
+from loader.metrics import Metrics
+from loader.outcome import Outcome
+from loader.row import TABLES, TWEETS, Row
+from loader.settings import Settings
+from loader.writer import BigQuery, Limits, Writer
+from tweetlog.delivery import Delivery
+from tweetlog.errors import Unreadable
+from tweetlog.publisher import PubsubTopic, publisher_client
+from tweetlog.subscription import Pulled
+from tweetlog.topic import Topic
+
+
+class Loader:
+    """Everything that one process needs to load events.
+
+    Args:
+        settings: the configuration.
+        credentials: see `writer.credentials`.
+        dead_letters: where dead letters go; by default the topic of the settings.
+        limits: how much a writer holds, and for how long; by default those of the settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Any = None,
+        *,
+        dead_letters: Topic | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.metrics = Metrics()
+        self.dead_letters = dead_letters or PubsubTopic(cache(publisher_client), settings.dead_path)
+        self._deletes = settings.changes
+        self._service = BigQuery(settings.write_endpoint, credentials)
+        limits = limits or Limits(
+            request_bytes=settings.batch_bytes, in_flight_bytes=settings.in_flight_bytes
+        )
+        self.writers: Mapping[str, Writer] = {
+            table: Writer(
+                self._service,
+                settings.table_path(table),
+                changes=settings.changes or table != TWEETS,
+                limits=limits,
+                observer=self.metrics.observer(table),
+            )
+            for table in TABLES
+        }
+        batcher = partial(
+            Batcher,
+            linger=settings.linger_ms / 1000,
+            rows=settings.batch_rows,
+            size=settings.batch_bytes,
+        )
+        self._one: Mapping[str, Load] = {
+            table: batcher(writer.append).load for table, writer in self.writers.items()
+        }
+        self._all: Mapping[str, LoadAll] = {
+            table: partial(_append, writer) for table, writer in self.writers.items()
+        }
+
+    def receive(self, delivery: Delivery) -> None:
+        """Load one event; see `load.receive`."""
+        receive(
+            delivery,
+            tables=self._one,
+            dead_letters=self.dead_letters,
+            ledger=self.metrics,
+            deletes=self._deletes,
+        )
+
+    def receive_unreadable(self, reason: Unreadable) -> None:
+        """Set a delivery aside that is no event."""
+        receive_unreadable(reason, dead_letters=self.dead_letters, ledger=self.metrics)
+
+    def receive_all(self, messages: Sequence[Pulled]) -> list[str]:
+        """Load a batch; see `load.receive_all`."""
+        return receive_all(
+            messages,
+            tables=self._all,
+            dead_letters=self.dead_letters,
+            ledger=self.metrics,
+            deletes=self._deletes,
+        )
+
+    def faults(self) -> list[str]:
+        """Return what stands in the way of loading; nothing when all is well."""
+        found = (writer.fault() for writer in self.writers.values())
+        return [fault for fault in found if fault]
+
+    def alive(self) -> bool:
+        """Return whether every thread of the writers runs."""
+        return all(writer.alive() for writer in self.writers.values())
+
+    def close(self) -> None:
+        """Wait for the answers that are due and end every connection."""
+        for writer in self.writers.values():
+            writer.close()
+        self._service.close()
+
+
+def _append(writer: Writer, rows: Sequence[Row]) -> Sequence[Outcome]:
+    return writer.append(rows).result()
