@@ -364,6 +364,7 @@ class Broker:
                 for message_id, body in rows:
                     deliveries.skip(expected, message_id - 1)  # no longer in the log
                     expected = message_id + 1
+                    deliveries.cursor = message_id
                     if self._wanted(subscription, message_id, body):
                         yield message_id, body
             deliveries.skip(expected, last)
@@ -371,8 +372,7 @@ class Broker:
 
     def _wanted(self, subscription: LiveSubscription, message_id: int, body: bytes) -> bool:
         deliveries = subscription.deliveries
-        if deliveries.waits(message_id):
-            deliveries.cursor = message_id
+        if deliveries.has_failed(message_id):
             return False
         if subscription.matches is None:
             return True

@@ -64,8 +64,9 @@ class Again:
 class Deliveries:
     """The delivery state of one subscription.
 
-    `acked` holds every id after `start` that is done with; `cursor` is the highest id handed out
-    since the last rewind. What lies between is leased or waits to be delivered again.
+    `acked` holds every id after `start` that is done with; `cursor` is the highest id read from
+    the log since the last rewind. What lies between is leased or waits to be delivered again;
+    after a restart, failed messages may lie ahead of it.
     """
 
     def __init__(
@@ -107,7 +108,6 @@ class Deliveries:
         holder.takes(size)
         if deadline < NEVER:
             heappush(self._expiries, (deadline, ack_id))
-        self.cursor = max(self.cursor, message_id)
         return ack_id
 
     def attempt(self, message_id: int) -> int:
@@ -155,9 +155,9 @@ class Deliveries:
         self._due[message_id] = due
         heappush(self._retries, (due, message_id))
 
-    def waits(self, message_id: int) -> bool:
-        """Whether a message is to be delivered again, now or later."""
-        return message_id in self._due
+    def has_failed(self, message_id: int) -> bool:
+        """Whether a message is already among those to be delivered again, or is leased as such."""
+        return message_id in self.failures
 
     def pop_due(self, now: float) -> int | None:
         """Take the next message that is due to be delivered again."""
@@ -186,6 +186,8 @@ class Deliveries:
 
     def next_due(self) -> float:
         """When time alone will next change something: a retry falls due or a lease may end."""
+        while self._expiries and self._expiries[0][1] not in self.leases:
+            heappop(self._expiries)
         retry = self._retries[0][0] if self._retries else NEVER
         expiry = self._expiries[0][0] if self._expiries else NEVER
         return min(retry, expiry)

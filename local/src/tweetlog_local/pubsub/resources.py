@@ -5,6 +5,7 @@ ignored. Identities (`oidc_token`, `service_account_email`) are stored: there is
 show them to.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ SUBSCRIPTION_CHANGEABLE = {
 SUBSCRIPTION_FIELDS = SUBSCRIPTION_CHANGEABLE | {"name", "topic", "filter"}
 PUSH_FIELDS = {"push_endpoint", "attributes", "oidc_token", "pubsub_wrapper", "no_wrapper"}
 BIGQUERY_FIELDS = {"table", "write_metadata", "service_account_email"}
+
+TABLE = re.compile(r"(.+)[.:]([^.:]+)\.([^.:]+)")  # a project may hold a dot and a colon itself
 
 DEFAULT_ACK_DEADLINE = 10
 DEFAULT_RETENTION = 7 * limits.DAY
@@ -111,11 +114,10 @@ def backoff(subscription: Proto) -> Backoff:
 
 def table_name(text: str) -> TableName:
     """`project.dataset.table` or `project:dataset.table`, taken apart."""
-    project, _, rest = text.partition(":") if ":" in text else text.partition(".")
-    dataset, _, table = rest.partition(".")
-    if not (project and dataset and table) or "." in table:
+    parts = TABLE.fullmatch(text)
+    if parts is None:
         raise invalid(f"bigquery_config.table must be PROJECT.DATASET.TABLE, not {text!r}")
-    return TableName(project, dataset, table)
+    return TableName(*parts.groups())
 
 
 def refuse_unhonoured(message: Proto, honoured: set[str]) -> None:
