@@ -19,21 +19,24 @@ run: $(READY) ## tweets through the whole pipeline into a warehouse, on this mac
 test: $(READY) ## every test
 	@$(BIN)/python -m pytest
 
-check: $(READY) ## lint, format and types
+check: $(READY) ## lint, format, types, and whether the lock is fresh
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@cp requirements.lock $(VENV)/fresh.lock && $(RESOLVE) --output-file $(VENV)/fresh.lock \
+	  && cmp -s requirements.lock $(VENV)/fresh.lock \
+	  || (echo "requirements.lock does not fit the pyproject files; run: make lock" && exit 1)
 
 format: $(READY) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format --quiet
 
-lock: $(READY) ## resolve requirements.lock again, over Python 3.11 to 3.14
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	  --no-header --no-annotate $(PACKAGES_NOT_IN_LOCK) $(addsuffix /pyproject.toml,$(PACKAGES)) \
-	  --group pyproject.toml:dev --output-file requirements.lock
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader) \
+  $(addsuffix /pyproject.toml,$(PACKAGES)) --group pyproject.toml:dev
 
-PACKAGES_NOT_IN_LOCK := $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader)
+lock: $(READY) ## resolve requirements.lock again, over Python 3.11 to 3.14
+	@$(RESOLVE) --upgrade --output-file requirements.lock
 
 clean: ## remove the environment and what was built; data folders stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

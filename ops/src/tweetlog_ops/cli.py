@@ -44,6 +44,8 @@ def _run(parsed: argparse.Namespace) -> int:
         tweets=parsed.tweets,
         seed=parsed.seed,
         delivery=parsed.delivery,
+        pubsub_port=parsed.pubsub_port,
+        bigquery_port=parsed.bigquery_port,
     )
     return run(plan)
 
@@ -185,6 +187,14 @@ def _add_run(commands: "_Commands[argparse.ArgumentParser]") -> None:
         default="push",
         help="how the services get their events (default: %(default)s)",
     )
+    for server in ("pubsub", "bigquery"):
+        command.add_argument(
+            f"--{server}-port",
+            type=_whole_number,
+            default=0,
+            metavar="PORT",
+            help=f"where the embedded {server} listens (default: any free port)",
+        )
 
 
 def _add_query(commands: "_Commands[argparse.ArgumentParser]") -> None:

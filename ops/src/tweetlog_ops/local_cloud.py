@@ -37,43 +37,43 @@ class Servers:
     control: int
 
 
-def free_servers() -> Servers:
-    """Return ports that nothing listens on."""
-    return Servers(*(free_port() for _ in range(4)))
+def servers(*, pubsub: int = 0, bigquery: int = 0) -> Servers:
+    """Return the servers' ports: those that were asked for, else ones that nothing listens on."""
+    return Servers(bigquery or free_port(), free_port(), pubsub or free_port(), free_port())
 
 
-def bigquery(folder: DataDir, servers: Servers) -> Program:
+def bigquery(folder: DataDir, ports: Servers) -> Program:
     """Return the embedded BigQuery as a program."""
-    ports = ("--port", str(servers.bigquery), "--grpc-port", str(servers.bigquery_grpc))
-    arguments = ("--data-dir", str(folder.bigquery), *ports, "--project", PROJECT)
+    listen = ("--port", str(ports.bigquery), "--grpc-port", str(ports.bigquery_grpc))
+    arguments = ("--data-dir", str(folder.bigquery), *listen, "--project", PROJECT)
     return Program("bigquery", "tweetlog_local.bigquery", arguments)
 
 
-def pubsub(folder: DataDir, servers: Servers) -> Program:
+def pubsub(folder: DataDir, ports: Servers) -> Program:
     """Return the embedded Pub/Sub as a program; it writes to the embedded BigQuery."""
-    ports = ("--port", str(servers.pubsub), "--control-port", str(servers.control))
-    sink = ("--bigquery-endpoint", f"{HOST}:{servers.bigquery_grpc}")
-    arguments = ("--data-dir", str(folder.pubsub), *ports, *sink)
+    listen = ("--port", str(ports.pubsub), "--control-port", str(ports.control))
+    sink = ("--bigquery-endpoint", f"{HOST}:{ports.bigquery_grpc}")
+    arguments = ("--data-dir", str(folder.pubsub), *listen, *sink)
     return Program("pubsub", "tweetlog_local.pubsub", arguments)
 
 
-def consumer(name: str, servers: Servers, *, delivery: str, port: int) -> Program:
+def consumer(name: str, ports: Servers, *, delivery: str, port: int) -> Program:
     """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses."""
     environment = {
         "TWEETLOG_PROJECT": PROJECT,
-        "PUBSUB_EMULATOR_HOST": f"{HOST}:{servers.pubsub}",
+        "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
     }
     if name == "loader":
-        environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{servers.bigquery_grpc}"
+        environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{ports.bigquery_grpc}"
     if delivery == "pull":
         return Program(name, name, ("pull",), environment)
     environment |= {"HOST": HOST, "PORT": str(port)}
     return Program(name, name, ("push",), environment, ready_url=f"http://{HOST}:{port}/livez")
 
 
-def ingestor(servers: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
+def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
     """Return the ingestor as a program that plays these files."""
-    environment = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{servers.pubsub}"}
+    environment = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}"}
     arguments = ("file", "--cursor", str(cursor), "--", *files)
     return Program("ingestor", "ingestor", arguments, environment)
 
@@ -105,11 +105,11 @@ def warehouse(folder: DataDir) -> Iterator[Warehouse]:
         return
     with folders.locked(folder):
         clear_leftovers(folder)
-        servers = free_servers()
-        process = Process(bigquery(folder, servers), folder.logs)
+        ports = servers()
+        process = Process(bigquery(folder, ports), folder.logs)
         try:
             process.ready()
-            yield Warehouse(PROJECT, endpoint=f"http://{HOST}:{servers.bigquery}")
+            yield Warehouse(PROJECT, endpoint=f"http://{HOST}:{ports.bigquery}")
         finally:
             process.stop()
 

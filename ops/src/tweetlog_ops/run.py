@@ -38,6 +38,8 @@ class Plan:
         tweets: how many made-up tweets.
         seed: which made-up tweets.
         delivery: `push` or `pull`.
+        pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
+        bigquery_port: where the embedded BigQuery listens; 0 for any free port.
     """
 
     data_dir: Path
@@ -46,6 +48,8 @@ class Plan:
     tweets: int
     seed: int
     delivery: str
+    pubsub_port: int
+    bigquery_port: int
 
 
 def run(plan: Plan) -> int:
@@ -74,7 +78,7 @@ class _Pipeline:
         self._declared = declared
         self._interrupted = interrupted
         self._display = Display()
-        self._servers = local_cloud.free_servers()
+        self._servers = local_cloud.servers(pubsub=plan.pubsub_port, bigquery=plan.bigquery_port)
         self._processes: dict[str, Process] = {}
         self._stack = ExitStack()
         self._warehouse = Warehouse(PROJECT, endpoint=f"http://{HOST}:{self._servers.bigquery}")
