@@ -26,8 +26,8 @@ _CORE_VERSION = 1
 ENRICHER_VERSION = _CORE_VERSION + sum(one.version for one in ENRICHMENTS)
 
 _SURROGATE = regex.compile("[\ud800-\udfff]")
-# An event's attributes have far less than this.
-_ATTRIBUTES_BYTES = 100_000
+# What a message has room for beside the attributes of an event, which have far less than this.
+_SURELY_FITS = MAX_MESSAGE_BYTES - 100_000
 
 
 def enrich(raw: Envelope) -> Envelope:
@@ -88,47 +88,41 @@ def _columns(posts: Sequence[Post]) -> list[dict[str, object]]:
 
 
 def _event(raw: Envelope, post: Post, columns: dict[str, object]) -> Envelope | InvalidEvent:
-    try:
-        row = {**_known(raw, post), **columns, **_provenance(raw, post)}
-        # Spliced, not parsed and written again: what X sent stays as X sent it.
-        data = orjson.dumps(row)[:-1] + b',"raw":' + raw.data + b"}"
-        event = events.enriched(raw, data, version=ENRICHER_VERSION)
-        if len(data) > MAX_MESSAGE_BYTES - _ATTRIBUTES_BYTES:
-            encode(event)
-    except InvalidEvent as reason:
-        return reason
-    return event
-
-
-def _known(raw: Envelope, post: Post) -> dict[str, object]:
-    return {
+    received = _moment(raw.extensions.get("receivedtime"))
+    created = _created(raw, post)
+    row = {
         "tweet_id": post.id,
-        "created_at": _text(_created(raw, post)),
-        "received_at": _text(_received(raw)),
+        "created_at": _text(created),
+        "received_at": _text(received),
         "text": post.text,
         "partial": post.partial,
-    }
-
-
-def _provenance(raw: Envelope, post: Post) -> dict[str, object]:
-    observed = _received(raw) or _created(raw, post)
-    return {
+        **columns,
         "raw_event_id": raw.id,
         "enricher_version": ENRICHER_VERSION,
         "schema_version": SCHEMA_VERSION,
         "_CHANGE_TYPE": "UPSERT",
-        "_CHANGE_SEQUENCE_NUMBER": events.sequence(version=ENRICHER_VERSION, observed=observed),
+        "_CHANGE_SEQUENCE_NUMBER": events.sequence(
+            version=ENRICHER_VERSION, observed=received or created
+        ),
     }
+    # Spliced, not parsed and written again: what X sent stays as X sent it.
+    data = orjson.dumps(row)[:-1] + b',"raw":' + raw.data + b"}"
+    event = events.enriched(raw, data, version=ENRICHER_VERSION)
+    return event if len(data) < _SURELY_FITS else _if_it_fits(event)
+
+
+def _if_it_fits(event: Envelope) -> Envelope | InvalidEvent:
+    try:
+        encode(event)
+    except InvalidEvent as reason:
+        return reason
+    return event
 
 
 def _created(raw: Envelope, post: Post) -> datetime | None:
     """Return when it was posted: by its id, else as X said, else as the event says."""
     said = string(post.tweet, "created_at")
     return events.created_at(post.id) or _moment(said) or _moment(raw.time)
-
-
-def _received(raw: Envelope) -> datetime | None:
-    return _moment(raw.extensions.get("receivedtime"))
 
 
 def _moment(text: str | None) -> datetime | None:
