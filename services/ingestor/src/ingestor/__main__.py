@@ -14,7 +14,7 @@ from types import FrameType
 
 import orjson
 
-from ingestor.cursor import CursorUnusable
+from ingestor.cursor import Cursor, CursorUnusable
 from ingestor.files import InputMissing, found, is_regular
 from ingestor.play import Order, play
 from ingestor.settings import Settings
@@ -49,14 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = read(Settings, os.environ)
-        order = _order(options, settings)
+        order = _order(options)
+        cursor = _cursor(options, order, settings)
     except (SettingsError, InputMissing) as reason:
         return _misused(reason.mistakes)
-    logs.configure("ingestor", project=settings.project, level=settings.log_level)
-    try:
-        return _play(order, settings)
     except CursorUnusable as reason:
         return _misused([str(reason)])
+    logs.configure("ingestor", project=settings.project, level=settings.log_level)
+    return _play(order, settings, cursor)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,34 +102,39 @@ def _above_zero(number: Callable[[str], float], text: str) -> float:
     return value
 
 
-def _order(options: argparse.Namespace, settings: Settings) -> Order:
+def _order(options: argparse.Namespace) -> Order:
     inputs = found(options.files)
     passing = [name for name in inputs if options.cursor and not is_regular(name)]
     if passing:
         raise InputMissing(
             [f"{name}: a pipe cannot be read again: leave --cursor out" for name in passing]
         )
-    return Order(
-        inputs=tuple(inputs),
-        target=settings.topic(settings.raw_topic),
-        cursor=options.cursor,
-        rate=options.rate,
-        limit=options.limit,
-    )
+    return Order(tuple(inputs), rate=options.rate, limit=options.limit)
 
 
-def _play(order: Order, settings: Settings) -> int:
+def _cursor(options: argparse.Namespace, order: Order, settings: Settings) -> Cursor | None:
+    if options.cursor is None:
+        return None
+    return Cursor(options.cursor, order.inputs, settings.topic(settings.raw_topic))
+
+
+def _play(order: Order, settings: Settings, cursor: Cursor | None) -> int:
     stop, signals = threading.Event(), list[int]()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop, signals))
     client = publisher_client()
-    raw = PubsubTopic(client, settings.topic(settings.raw_topic), timeout=_TRY_SECONDS)
-    dead = PubsubTopic(client, settings.topic(settings.dead_topic), timeout=_TRY_SECONDS)
+    raw, dead = (
+        PubsubTopic(client, settings.topic(name), timeout=_TRY_SECONDS)
+        for name in (settings.raw_topic, settings.dead_topic)
+    )
     try:
-        summary, failures = play(order, raw, dead, stop=stop)
+        summary, failures = play(order, raw, dead, stop=stop, cursor=cursor)
     except PublishFailed as reason:
-        log.error("%s: %s", _left(order), reason)  # noqa: TRY400 - the line says it all
+        log.error("%s: %s", _left(cursor), reason)  # noqa: TRY400 - the line says it all
         return INTERRUPTED if signal.SIGINT in signals else FAILED
+    except CursorUnusable as reason:
+        log.error("%s", reason)  # noqa: TRY400 - the line says it all
+        return FAILED
     sys.stdout.write(orjson.dumps(asdict(summary)).decode() + "\n")
     sys.stdout.flush()
     if signal.SIGINT in signals:
@@ -144,8 +149,8 @@ def _stop(stop: threading.Event, signals: list[int], number: int, _frame: FrameT
     stop.set()
 
 
-def _left(order: Order) -> str:
-    again = "again with the same --cursor" if order.cursor else "the files again"
+def _left(cursor: Cursor | None) -> str:
+    again = "again with the same --cursor" if cursor else "the files again"
     return f"stopped with tweets that were not confirmed; play {again} and none is missing"
 
 

@@ -29,6 +29,9 @@ _BUFFER = 1 << 20
 # Lines that wait between a pipe's reader and the publisher; each has at most 10 MB.
 _AHEAD = 8
 _PAUSE_SECONDS = 0.05
+# So many lines are passed over between two looks at whether to stop.
+_PASSED_OVER = 10_000
+_UNREADABLE = (EOFError, OSError, zlib.error)
 
 
 class InputMissing(TweetlogError):  # noqa: N818 - named for what is true of the arguments
@@ -51,9 +54,12 @@ def found(names: Iterable[str]) -> list[str]:
     inputs: list[str] = []
     mistakes: list[str] = []
     for name in names:
-        some = [STDIN] if name == STDIN else _files(name)
-        mistakes += _mistakes(name, some)
-        inputs += some
+        try:
+            some = [STDIN] if name == STDIN else _files(name)
+            mistakes += _mistakes(name, some)
+            inputs += some
+        except OSError as reason:
+            mistakes.append(f"{name}: {reason.strerror}")
     if mistakes:
         raise InputMissing(mistakes)
     return list(dict.fromkeys(inputs))
@@ -130,16 +136,14 @@ class FileSource:
     def _of(self, name: str) -> Iterator[Step]:
         number = 0
         try:
-            with _opened(name) as reader:
-                self.opened += 1
-                for line in _read(name, reader):
-                    if line is None:
-                        yield Pause()
-                        continue
-                    number = line.number
-                    if number > self._start.get(name, 0):
-                        yield from of_line(name, line)
-        except (EOFError, OSError, zlib.error) as reason:
+            self.opened += 1
+            for line in _read(name):
+                number = line.number if line else number
+                if line and number > self._start.get(name, 0):
+                    yield from of_line(name, line)
+                elif not line or number % _PASSED_OVER == 0:
+                    yield Pause()
+        except _UNREADABLE as reason:
             self.failures.append(_failure(name, number, reason))
             log.error("%s", self.failures[-1])  # noqa: TRY400 - the line says it all
         else:
@@ -191,14 +195,20 @@ def _opened(name: str) -> Iterator[Reader]:
             yield file
 
 
-def _read(name: str, reader: Reader) -> Iterator[Line | None]:
-    return lines(reader) if is_regular(name) else _waiting(lines(reader))
+def _read(name: str) -> Iterator[Line | None]:
+    return _waiting(name) if not is_regular(name) else _lines(name)
 
 
-def _waiting(arriving: Iterator[Line]) -> Iterator[Line | None]:
+def _lines(name: str) -> Iterator[Line]:
+    with _opened(name) as reader:
+        yield from lines(reader)
+
+
+def _waiting(name: str) -> Iterator[Line | None]:
     """Yield lines as they arrive, and None whenever none did for a moment."""
-    ahead: queue.Queue[Line | BaseException | None] = queue.Queue(_AHEAD)
-    threading.Thread(target=_fill, args=(ahead, arriving), name="pipe", daemon=True).start()
+    ahead: queue.Queue[Line | Exception | None] = queue.Queue(_AHEAD)
+    # It alone opens and closes the pipe: closing waits for whoever reads.
+    threading.Thread(target=_fill, args=(ahead, name), name="pipe", daemon=True).start()
     while True:
         try:
             line = ahead.get(timeout=_PAUSE_SECONDS)
@@ -207,16 +217,16 @@ def _waiting(arriving: Iterator[Line]) -> Iterator[Line | None]:
             continue
         if line is None:
             return
-        if isinstance(line, BaseException):
+        if isinstance(line, Exception):
             raise line
         yield line
 
 
-def _fill(ahead: "queue.Queue[Line | BaseException | None]", arriving: Iterator[Line]) -> None:
+def _fill(ahead: "queue.Queue[Line | Exception | None]", name: str) -> None:
     try:
-        for line in arriving:
+        for line in _lines(name):
             ahead.put(line)
-    except (EOFError, OSError, zlib.error) as reason:
+    except _UNREADABLE as reason:
         ahead.put(reason)
     else:
         ahead.put(None)

@@ -22,6 +22,8 @@ from tweetlog import events
 from tweetlog.errors import InvalidEvent
 
 _ID = re.compile(r"[0-9]{1,20}")
+# The first snowflake id, which tells its time, has 11 digits (X developer docs, "Twitter IDs").
+_TELLING_DIGITS = 12
 # Beside a tweet, not part of it: what twarc notes about its own request.
 _ARCHIVE = "__twarc"
 # What stands beside `data` in a payload, and inside a tweet that was taken out of its payload.
@@ -110,8 +112,9 @@ def _of_page(page: dict[str, Any], origin: Origin) -> Iterator[Captured]:
 def _received(
     tweet: Mapping[str, Any], payload: bytes, retrieved_at: str | None, origin: Origin
 ) -> Tweet:
-    created_at = _moment(tweet.get("created_at"))
-    return Tweet(tweet["id"], payload, origin, time=created_at, receivedtime=retrieved_at)
+    id = tweet["id"]
+    created_at = _moment(tweet.get("created_at")) if len(id) < _TELLING_DIGITS else None
+    return Tweet(id, payload, origin, time=created_at, receivedtime=retrieved_at)
 
 
 def _tweet(value: Any) -> dict[str, Any]:

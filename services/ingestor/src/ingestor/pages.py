@@ -17,6 +17,8 @@ _TWEETS = ("tweets", "posts")
 _REFERENCES = ("referenced_tweets", "referenced_posts")
 _NOTES = ("note_tweet", "note_post")
 _EDITS = ("edit_history_tweet_ids", "edit_history_post_ids")
+# An include of any other kind belongs to a tweet that has its id in any place.
+_KINDS = frozenset({"users", "media", "places", "polls", *_TWEETS})
 # The original of a retweet, and what that quotes or answers.
 _LEVELS = 2
 
@@ -38,6 +40,7 @@ class Shelf:
 
     includes: Mapping[str, _Include]
     order: tuple[str, ...]
+    strange: frozenset[str]
 
     def payload(self, page: Payload, tweet: dict[str, Any]) -> Payload:
         """Return the payload of one tweet of the page."""
@@ -59,7 +62,7 @@ class Shelf:
         found: dict[int, _Include] = {}
         level = [tweet]
         for depth in range(_LEVELS + 1):
-            wanted = {key for one in level for key in _references(one)} - keys
+            wanted = {key for one in level for key in self._references(one)} - keys
             if depth == _LEVELS:
                 wanted = {key for key in wanted if not key.startswith("tweets:")}
             keys |= wanted
@@ -67,6 +70,11 @@ class Shelf:
             found |= {include.position: include for include in new}
             level = [include.object for include in new if include.kind in _TWEETS]
         return keys, found
+
+    def _references(self, tweet: dict[str, Any]) -> Iterator[str]:
+        yield from _references(tweet)
+        if self.strange:
+            yield from (f"{kind}:{word}" for word in _all_words(tweet) for kind in self.strange)
 
     def _by_kind(self, found: Mapping[int, _Include]) -> dict[str, list[dict[str, Any]]]:
         kinds: dict[str, list[dict[str, Any]]] = {}
@@ -92,7 +100,8 @@ def shelf(page: Payload) -> Shelf:
     for position, (kind, one) in enumerate(everything):
         for name in _names(kind, one):
             includes.setdefault(name, _Include(kind, position, one))
-    return Shelf(includes, tuple(dict.fromkeys([*kinds, tweets])))
+    strange = frozenset(kinds) - _KINDS
+    return Shelf(includes, tuple(dict.fromkeys([*kinds, tweets])), strange)
 
 
 def _names(kind: str, include: dict[str, Any]) -> Iterator[str]:
@@ -134,6 +143,14 @@ def _referred(tweet: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from (("users", id) for id in words(mention.get("id")))
         for url in objects(entities.get("urls")):
             yield from (("media", key) for key in words(url.get("media_key")))
+
+
+def _all_words(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _all_words(one)
 
 
 def _is_about(error: dict[str, Any], keys: set[str]) -> bool:

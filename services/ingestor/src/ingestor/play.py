@@ -3,9 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from ingestor.capture import Step
 from ingestor.cursor import Cursor
@@ -21,15 +19,11 @@ class Order:
 
     Attributes:
         inputs: files by absolute path, `-` for standard input.
-        target: where the events go, by name.
-        cursor: the file that keeps how far it is, if any.
         rate: tweets a second at most, or None.
         limit: tweets at most, or None.
     """
 
     inputs: tuple[str, ...]
-    target: str
-    cursor: Path | None = None
     rate: float | None = None
     limit: int | None = None
 
@@ -46,20 +40,24 @@ class Summary:
 
 
 def play(
-    order: Order, raw: Topic, dead: Topic, *, stop: threading.Event, quiet: bool = False
+    order: Order,
+    raw: Topic,
+    dead: Topic,
+    *,
+    stop: threading.Event,
+    cursor: Cursor | None = None,
 ) -> tuple[Summary, list[str]]:
     """Publish everything in the inputs; return what was done and what could not be read.
 
     Raises:
-        CursorUnusable: if the cursor cannot be read or written.
+        CursorUnusable: if the cursor cannot be written.
         PublishFailed: if a stop was asked for before everything read was confirmed.
     """
     began = time.monotonic()
-    cursor = Cursor(order.cursor, order.inputs, order.target) if order.cursor else None
     source = _source(order, cursor)
     pump = Pump(raw, dead, stop=stop)
     try:
-        with nullcontext() if quiet else shown(lambda: pump.tally):
+        with shown(lambda: pump.tally):
             pump.run(source, _steps(order, source, stop))
     finally:
         if cursor:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -125,7 +124,8 @@ class Pump:
         for batch in batches(self._until_stopped(steps or source.steps())):
             while len(self._flights) >= self._in_flight or self._landed():
                 self._land(source)
-            self._flights.append((batch, _launch(partial(self._publish, batch))))
+            if batch.marks or batch.raw or batch.dead:
+                self._flights.append((batch, _launch(partial(self._publish, batch))))
         while self._flights:
             self._land(source)
 
@@ -149,11 +149,11 @@ class Pump:
         while not self._stop.is_set():
             try:
                 return flight.result(timeout=_POLL_SECONDS)
-            except Late:
+            except TimeoutError:
                 continue
         try:
             flight.result(timeout=_GRACE_SECONDS)
-        except Late:
+        except TimeoutError:
             raise PublishFailed("the broker did not answer before the stop") from None
 
     def _publish(self, batch: Batch) -> None:
