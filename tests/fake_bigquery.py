@@ -1,6 +1,7 @@
 """A Storage Write API on loopback that can be told to fail, one request at a time."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
@@ -97,6 +98,26 @@ def error(code: int, text: str, storage_error: int | None = None) -> Fault:
     return fault
 
 
+def held(until: threading.Event) -> Fault:
+    """Take the request and answer nothing before the event is set; then end the connection."""
+
+    def fault(_request: Any, context: grpc.ServicerContext) -> None:
+        while context.is_active() and not until.wait(0.02):
+            pass
+        context.abort(grpc.StatusCode.UNAVAILABLE, "held, then ended")
+
+    return fault
+
+
+class Goodbye(Exception):  # noqa: N818 - what the server says
+    """Ends the connection without an error."""
+
+
+def goodbye(_request: Any, _context: grpc.ServicerContext) -> AppendRowsResponse | None:
+    """End the connection without an error and without an answer."""
+    raise Goodbye
+
+
 @dataclass
 class Table:
     """One table: its columns, its rows by the rules, and everything that was ever appended."""
@@ -129,13 +150,18 @@ class FakeBigQuery:
         self.faults: deque[Fault | None] = deque()
         self.schema_faults: deque[grpc.StatusCode] = deque()
         self.poison: Callable[[Mapping[str, Any]], str | None] = lambda _row: None
+        self.spoils: Callable[[Mapping[str, Any]], bool] = lambda _row: False
+        self.errors_a_request = 1_000
         self.lose_answers = 0
+        self.delay = 0.0
         self.journal = journal if journal is not None else []
         self.connections = 0
+        self.ended = 0
         self.requests: list[Any] = []
         self.metadata: list[dict[str, str]] = []
         self.lock = threading.Lock()
         self.max_request_bytes = 20_000_000
+        self.limit_ends_the_connection = False
         self.endpoint = ""
 
     # --- the service
@@ -153,11 +179,20 @@ class FakeBigQuery:
         with self.lock:
             self.connections += 1
             self.metadata.append({k: str(v) for k, v in context.invocation_metadata()})
+        try:
+            yield from self._answers(requests, context)
+        finally:
+            self.ended += 1
+
+    def _answers(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         message: Any = None
         for request in requests:
             if request.proto_rows.HasField("writer_schema"):
                 message = _message_class(request.proto_rows.writer_schema.proto_descriptor)
-            answer = self._answer(request, message, context)
+            try:
+                answer = self._answer(request, message, context)
+            except Goodbye:
+                return
             if answer is not None:
                 yield AppendRowsResponse.pb(answer)
 
@@ -170,11 +205,19 @@ class FakeBigQuery:
         if fault:
             return fault(request, context)
         if request.ByteSize() > self.max_request_bytes:
-            return error(3, "AppendRows request too large")(request, context)
+            return self._too_large(request, context)
+        time.sleep(self.delay)
         name = request.write_stream.split("/tables/")[1].split("/")[0]
-        return self._write(
-            name, [_row(message, one) for one in request.proto_rows.rows.serialized_rows], context
-        )
+        rows = [_row(message, one) for one in request.proto_rows.rows.serialized_rows]
+        if any(self.spoils(row) for row in rows):
+            return error(3, "the request is not understood")(request, context)
+        return self._write(name, rows, context)
+
+    def _too_large(self, request: Any, context: grpc.ServicerContext) -> AppendRowsResponse | None:
+        if self.limit_ends_the_connection:
+            text = f"Received message larger than max ({request.ByteSize()} vs. 2000)"
+            return ended(grpc.StatusCode.RESOURCE_EXHAUSTED, text)(request, context)
+        return error(3, f"AppendRows request too large: {request.ByteSize()}")(request, context)
 
     def _write(
         self, name: str, rows: list[dict[str, Any]], context: grpc.ServicerContext
@@ -184,7 +227,7 @@ class FakeBigQuery:
         if reasons:
             errors = [
                 RowError(index=i, code=RowError.RowErrorCode.FIELDS_ERROR, message=reason)
-                for i, reason in reasons.items()
+                for i, reason in list(reasons.items())[: self.errors_a_request]
             ]
             return AppendRowsResponse(
                 error={"code": 3, "message": "Errors found while processing rows."},

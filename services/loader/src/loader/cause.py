@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 # google.rpc.Code
 OK = 0
-CANCELLED = 1
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5
 PERMISSION_DENIED = 7
 RESOURCE_EXHAUSTED = 8
 FAILED_PRECONDITION = 9
 UNIMPLEMENTED = 12
+UNAVAILABLE = 14
 UNAUTHENTICATED = 16
 
 # google.cloud.bigquery.storage.v1.StorageError.StorageErrorCode
@@ -26,6 +26,8 @@ SCHEMA_MISMATCH_EXTRA_FIELDS = 7
 _KEY_ERRORS = frozenset({15, 16, 17, 18, 19})
 
 _TOO_LARGE = re.compile(r"too large|larger than max|exceeds? the (maximum|limit)", re.IGNORECASE)
+# gRPC's text when no access token can be had; its code says UNAVAILABLE.
+_NO_TOKEN = re.compile(r"metadata from plugin failed")
 _SETUP = frozenset(
     {
         NOT_FOUND,  # the table, also for a while after it was created
@@ -58,6 +60,8 @@ def cause(code: int, message: str = "", storage_errors: Sequence[int] = ()) -> C
     if SCHEMA_MISMATCH_EXTRA_FIELDS in storage_errors:
         return Cause.SCHEMA
     if code in _SETUP or TABLE_NOT_FOUND in storage_errors or _KEY_ERRORS & set(storage_errors):
+        return Cause.SETUP
+    if _NO_TOKEN.search(message):
         return Cause.SETUP
     if code in (INVALID_ARGUMENT, RESOURCE_EXHAUSTED) and _TOO_LARGE.search(message):
         return Cause.TOO_LARGE

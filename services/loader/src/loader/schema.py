@@ -142,7 +142,7 @@ class Encoder:
     def __init__(self, schema: Any, *, changes: bool) -> None:
         self.descriptor = descriptor_pb2.DescriptorProto(name=_ROOT)
         self._plan = _columns(schema.fields, self.descriptor, f".{_ROOT}")
-        self._by_name = {column.name: column for column in self._plan}
+        self._by_name = {column.name: (column.passes, column.convert) for column in self._plan}
         self.columns = frozenset(self._by_name)
         self._changes = changes
         if changes:
@@ -168,49 +168,48 @@ class Encoder:
 
     def _fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
-        get = values.get
+        unknown: dict[str, Any] = {}
+        columns = self._by_name
         name = ""
         try:
-            for column in self._plan:
-                name = column.name
-                value = get(name)
+            for name, value in values.items():
                 if value is not None:
-                    fields[name] = value if type(value) is column.passes else column.convert(value)
+                    if name in columns:
+                        passes, convert = columns[name]
+                        fields[name] = value if type(value) is passes else convert(value)
+                    else:
+                        unknown[name] = value
         except _Unfit as reason:
             raise _unfit(f"column {name}: {reason} does not fit") from None
-        unknown = {name: values[name] for name in values.keys() - self.columns}
         if unknown:
-            self._keep(fields, unknown, values)
+            self._keep(fields, unknown)
         return fields
 
     def _encode_with_care(self, values: Mapping[str, Any], fields: dict[str, Any]) -> bytes:
-        """Encode what the message class did not take as it is: fields a STRUCT does not have."""
+        """Encode what the message class did not take as it is: fields a STRUCT does not have.
+
+        They are kept in `extra`, within the whole of their column.
+        """
         kept = {}
         for column in self._plan:
             value = values.get(column.name)
-            if column.fields and value is not None:
-                fields[column.name] = _pruned(column, value)
-                if fields[column.name] != value:
-                    kept[column.name] = value
+            if column.fields and value is not None and not _known(column, value):
+                kept[column.name] = value
+                fields[column.name] = _fitted(column.name, column.convert, _pruned(column, value))
         if kept:
-            self._keep(fields, kept, values)
+            self._keep(fields, kept)
         try:
             encoded: bytes = self._message(**fields).SerializeToString()
         except (TypeError, ValueError) as reason:
             raise _unfit(self._blamed(fields) or str(reason)) from None
         return encoded
 
-    def _keep(
-        self, fields: dict[str, Any], unknown: dict[str, Any], values: Mapping[str, Any]
-    ) -> None:
-        unknown = {name: value for name, value in unknown.items() if value is not None}
-        if not unknown:
-            return
+    def _keep(self, fields: dict[str, Any], unknown: Mapping[str, Any]) -> None:
         if EXTRA not in self.columns:
             names = ", ".join(sorted(unknown))
             raise _unfit(f"no column for {names}, and no column {EXTRA} to keep it in")
         before = orjson.loads(fields[EXTRA]) if EXTRA in fields else {}
-        before = before if isinstance(before, dict) else {EXTRA: values[EXTRA]}
+        before = before if isinstance(before, dict) else {EXTRA: before}
         fields[EXTRA] = _json({**before, **unknown})
 
     def _blamed(self, fields: Mapping[str, Any]) -> str | None:
@@ -292,17 +291,31 @@ def _repeated(
     return _Column(name, list if direct else _Never, convert_all, fields)
 
 
+def _fitted(name: str, convert: _Convert, value: Any) -> Any:
+    try:
+        return convert(value)
+    except _Unfit as reason:
+        raise _unfit(f"column {name}: {reason} does not fit") from None
+
+
+def _known(column: _Column, value: Any) -> bool:
+    """Return whether the STRUCT has a field for everything in `value`."""
+    if isinstance(value, list):
+        return all(_known(column, one) for one in value)
+    if not column.fields or not isinstance(value, dict):
+        return True
+    inner = {field.name: field for field in column.fields}
+    return all(name in inner and _known(inner[name], one) for name, one in value.items())
+
+
 def _pruned(column: _Column, value: Any) -> Any:
-    """Return `value` without the fields that the STRUCT does not have, converted."""
+    """Return `value` without what the STRUCT has no field for."""
     if isinstance(value, list):
         return [_pruned(column, one) for one in value]
-    if not isinstance(value, dict):
+    if not column.fields or not isinstance(value, dict):
         return value
-    return {
-        inner.name: _pruned(inner, value[inner.name])
-        for inner in column.fields
-        if value.get(inner.name) is not None
-    }
+    inner = {field.name: field for field in column.fields}
+    return {name: _pruned(inner[name], one) for name, one in value.items() if name in inner}
 
 
 def _add(

@@ -37,11 +37,12 @@ from google.cloud.bigquery_storage_v1.types import (
     WriteStreamView,
 )
 
-from loader.cause import Cause, cause, full_jitter
+from loader.cause import OK, UNAVAILABLE, Cause, cause, full_jitter
 from loader.outcome import CONFIRMED, Outcome, Postponed, Refused
+from loader.parts import Batch, Part, parts
 from loader.row import Row
 from loader.schema import Encoder
-from tweetlog.errors import InvalidEvent, SettingsError
+from tweetlog.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,11 @@ _STOPPING = Postponed("the loader is stopping")
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # gRPC's own wait between attempts grows to two minutes: a server that is back would be seen
+    # long after the deliveries that wait for it have expired.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
 )
 
 
@@ -189,58 +195,6 @@ def _trace_id() -> str:
     return f"tweetlog-loader:{metadata.version('loader')}"
 
 
-class _Batch:
-    """The rows of one append, and what became of each."""
-
-    __slots__ = ("deadline", "future", "left", "outcomes")
-
-    def __init__(self, rows: int, deadline: float) -> None:
-        self.outcomes: list[Outcome | None] = [None] * rows
-        self.left = rows
-        self.future: Future[list[Outcome]] = Future()
-        self.deadline = deadline
-
-
-@dataclass(slots=True, eq=False)
-class _Part:
-    """Rows of one batch that are sent in one request.
-
-    Attributes:
-        places: where in the batch the rows are.
-        encoder: what the bytes were made with; another one means they must be made again.
-        dead: its batch was given back; an answer is awaited only to keep the order.
-    """
-
-    batch: _Batch
-    rows: list[Row]
-    places: list[int]
-    encoded: list[bytes]
-    encoder: Encoder
-    size: int = 0
-    attempts: int = 0
-    sent_at: float = 0.0
-    dead: bool = False
-
-    def __post_init__(self) -> None:
-        self.size = sum(map(len, self.encoded))
-
-    def some(self, which: Sequence[int]) -> "_Part":
-        """Return the part with only these of its rows."""
-        return _Part(
-            self.batch,
-            [self.rows[i] for i in which],
-            [self.places[i] for i in which],
-            [self.encoded[i] for i in which],
-            self.encoder,
-            attempts=self.attempts,
-        )
-
-    def halves(self) -> "tuple[_Part, _Part]":
-        """Return it as two parts."""
-        half = len(self.rows) // 2
-        return self.some(range(half)), self.some(range(half, len(self.rows)))
-
-
 @dataclass(slots=True, eq=False)
 class _Connection:
     """One AppendRows call: what is to be sent, and what was sent and not answered."""
@@ -248,8 +202,8 @@ class _Connection:
     encoder: Encoder
     call: Any = None
     to_send: "SimpleQueue[Any]" = field(default_factory=SimpleQueue)
-    in_flight: "deque[_Part]" = field(default_factory=deque)
-    opened: bool = False
+    in_flight: "deque[Part]" = field(default_factory=deque)
+    introduced: bool = False
     finished: bool = False
     used_at: float = field(default_factory=time.monotonic)
 
@@ -260,8 +214,10 @@ class _Connection:
 
     def finish(self) -> None:
         """Send nothing more; what was sent is still answered."""
-        self.finished = True
-        self.to_send.put(None)
+        if not self.finished:
+            self.finished = True
+            self.used_at = time.monotonic()
+            self.to_send.put(None)
 
 
 class Writer:
@@ -294,8 +250,8 @@ class Writer:
         self._schema_lock = threading.Lock()
         self._encoder: Encoder | None = None
         self._connection: _Connection | None = None
-        self._pending: deque[_Part] = deque()
-        self._delayed: list[tuple[float, _Part]] = []
+        self._pending: deque[Part] = deque()
+        self._delayed: list[tuple[float, Part]] = []
         self._held_bytes = 0
         self._held_parts = 0
         self._failures = 0
@@ -308,21 +264,18 @@ class Writer:
 
     # --- for callers
 
-    def append(self, rows: Sequence[Row]) -> "Future[list[Outcome]]":
+    def append(self, rows: Sequence[Row]) -> Future[list[Outcome]]:
         """Append rows; the future holds the outcome of each, in their order, and never raises.
 
         Waits while too much is in flight.
         """
-        batch = _Batch(len(rows), time.monotonic() + self._limits.deadline)
-        if not rows:
-            batch.future.set_result([])
-            return batch.future
+        batch = Batch(len(rows), time.monotonic() + self._limits.deadline)
         encoder = self._ready_encoder()
         if isinstance(encoder, Postponed):
-            self._settle(batch, range(len(rows)), encoder)
+            batch.settle(range(len(rows)), encoder)
             return batch.future
         self._start()
-        for part in self._parts(batch, rows, encoder):
+        for part in parts(batch, rows, range(len(rows)), encoder, self._limits.request_bytes):
             self._submit(part)
         return batch.future
 
@@ -346,11 +299,13 @@ class Writer:
             self._state.wait_for(lambda: not self._held_parts, timeout)
             self._closed = True
             left = self._drop_all()
-            if self._connection and not self._connection.finished:
+            if self._connection:
                 self._connection.finish()
+                if left:
+                    self._connection.call.cancel()
             self._state.notify_all()
         for part in left:
-            self._settle(part.batch, part.places, _STOPPING)
+            part.settle(_STOPPING)
         for thread in self._threads:
             thread.join(timeout=1.0)
 
@@ -418,26 +373,7 @@ class Writer:
         log.error("cannot load, nothing is acknowledged: %s; again in %.1f s", fault.reason, wait)
         return fault
 
-    def _parts(self, batch: _Batch, rows: Sequence[Row], encoder: Encoder) -> list[_Part]:
-        """Encode the rows and cut them into requests; settle those that do not fit the table."""
-        parts: list[_Part] = []
-        part = _Part(batch, [], [], [], encoder)
-        for place, row in enumerate(rows):
-            try:
-                data = encoder.encode(row)
-            except InvalidEvent as reason:
-                self._settle(batch, [place], Refused(str(reason), reason.reason_class))
-                continue
-            if part.rows and part.size + len(data) > self._limits.request_bytes:
-                parts.append(part)
-                part = _Part(batch, [], [], [], encoder)
-            part.rows.append(row)
-            part.places.append(place)
-            part.encoded.append(data)
-            part.size += len(data)
-        return [*parts, part] if part.rows else parts
-
-    def _submit(self, part: _Part) -> None:
+    def _submit(self, part: Part) -> None:
         """Send the part when there is room for it."""
         with self._state:
             while not self._room(part) and not self._closed and self._fault is None:
@@ -450,9 +386,9 @@ class Writer:
                 return
             no_room = Postponed(f"{self.table}: no room for {self._limits.deadline:.0f} s")
             postponed = _STOPPING if self._closed else self._fault or no_room
-        self._settle(part.batch, part.places, postponed)
+        part.settle(postponed)
 
-    def _room(self, part: _Part) -> bool:
+    def _room(self, part: Part) -> bool:
         return self._held_parts == 0 or (
             self._held_bytes + part.size <= self._limits.in_flight_bytes
             and self._held_parts < self._limits.in_flight_requests
@@ -460,43 +396,43 @@ class Writer:
 
     # --- with the lock held
 
-    def _hold(self, part: _Part) -> None:
+    def _hold(self, part: Part) -> None:
         self._held_bytes += part.size
         self._held_parts += 1
         self._observer.in_flight(self._held_bytes)
 
-    def _release(self, part: _Part) -> None:
+    def _release(self, part: Part) -> None:
         self._held_bytes -= part.size
         self._held_parts -= 1
         self._observer.in_flight(self._held_bytes)
         self._state.notify_all()
 
-    def _send(self, part: _Part) -> None:
+    def _send(self, part: Part) -> None:
         """Queue the request and the wait for its answer as one, or keep it for a connection."""
         connection = self._connection
-        if connection and not connection.finished and part.encoder is not connection.encoder:
+        if connection and part.encoder is not connection.encoder:
             connection.finish()  # one connection, one schema: the next one has the new
         if connection is None or connection.finished:
             self._pending.append(part)
             self._state.notify_all()
             return
-        first = not connection.opened
-        connection.opened = True
         part.sent_at = connection.used_at = time.monotonic()
         connection.in_flight.append(part)
-        connection.to_send.put(self._request(part, first=first))
+        connection.to_send.put(self._request(connection, part))
         if len(connection.in_flight) == 1:
-            self._state.notify_all()
+            self._state.notify_all()  # the watch sleeps while nothing is owed
 
-    def _request(self, part: _Part, *, first: bool) -> Any:
+    def _request(self, connection: _Connection, part: Part) -> Any:
         request = _Request(write_stream=self._stream)
         request.proto_rows.rows.serialized_rows.extend(part.encoded)
-        if first:
-            request.proto_rows.writer_schema.proto_descriptor.CopyFrom(part.encoder.descriptor)
+        if not connection.introduced:
+            connection.introduced = True
+            schema = request.proto_rows.writer_schema
+            schema.proto_descriptor.CopyFrom(connection.encoder.descriptor)
             request.trace_id = _trace_id()
         return request
 
-    def _drop_all(self) -> list[_Part]:
+    def _drop_all(self) -> list[Part]:
         """Take back everything that waits or is in flight; the caller settles it."""
         parts = [*self._pending, *(part for _, part in self._delayed)]
         self._pending.clear()
@@ -513,18 +449,26 @@ class Writer:
     # --- the reader
 
     def _read_for_ever(self) -> None:
-        while self._wait_for_work():
-            connection = self._connect()
-            if connection is None:
-                self._wait_before_retry()
-                continue
-            try:
-                for answer in connection.call:
-                    self._answered(connection, answer)
-            except grpc.RpcError as error:
-                self._ended(connection, *_status(error))
-            else:
-                self._ended(connection, 0, "")
+        try:
+            while self._wait_for_work():
+                connection = self._connect()
+                if connection is None:
+                    self._wait_before_retry()
+                else:
+                    self._ended(connection, *self._read(connection))
+        finally:
+            self._give_up(_STOPPING)
+
+    def _read(self, connection: _Connection) -> tuple[int, str]:
+        """Read the connection's answers to its end; return the status it ended with."""
+        try:
+            for answer in connection.call:
+                self._answered(connection, answer)
+        except grpc.RpcError as error:
+            return _status(error)
+        if connection.finished:
+            return OK, ""
+        return UNAVAILABLE, "the server ended it"
 
     def _wait_for_work(self) -> bool:
         with self._state:
@@ -545,33 +489,15 @@ class Writer:
             waiting = list(self._pending)
             self._pending.clear()
             for part in waiting:
-                for fresh in self._parts_again(part, encoder):
-                    self._send(fresh)
+                if part.encoder is encoder:
+                    self._send(part)
+                else:
+                    self._replace(part, part.again(encoder, self._limits.request_bytes))
             if self._closed or not connection.in_flight:
                 connection.finish()
         return connection
 
-    def _parts_again(self, part: _Part, encoder: Encoder) -> list[_Part]:
-        """Bring a part to the table's present schema."""
-        if part.encoder is encoder:
-            return [part]
-        fresh = _Part(part.batch, [], [], [], encoder, attempts=part.attempts)
-        for row, place in zip(part.rows, part.places, strict=True):
-            try:
-                fresh.encoded.append(encoder.encode(row))
-            except InvalidEvent as reason:
-                self._settle(part.batch, [place], Refused(str(reason), reason.reason_class))
-                continue
-            fresh.rows.append(row)
-            fresh.places.append(place)
-        fresh.size = sum(map(len, fresh.encoded))
-        self._release(part)
-        if not fresh.rows:
-            return []
-        self._hold(fresh)
-        return [fresh]
-
-    def _replace(self, part: _Part, by: Sequence[_Part]) -> None:
+    def _replace(self, part: Part, by: Sequence[Part]) -> None:
         """Send `by` in place of `part`."""
         with self._state:
             for one in by:
@@ -600,15 +526,15 @@ class Writer:
         if answer.HasField("updated_schema"):
             self._grown(connection, answer.updated_schema)
 
-    def _confirmed(self, connection: _Connection, part: _Part) -> None:
+    def _confirmed(self, connection: _Connection, part: Part) -> None:
         with self._state:
             self._proven = connection.encoder
             self._fault = None
             self._faults = 0
             self._release(part)
-        self._settle(part.batch, part.places, CONFIRMED)
+        part.settle(CONFIRMED)
 
-    def _failed(self, connection: _Connection, part: _Part, answer: Any) -> None:
+    def _failed(self, connection: _Connection, part: Part, answer: Any) -> None:
         """Act on an error inside the stream; the connection goes on."""
         reasons = {one.index: one.message for one in answer.row_errors}
         if any(index < len(part.rows) for index in reasons):
@@ -617,23 +543,20 @@ class Writer:
         error = answer.error
         self._act(connection, part, error.code, error.message, _storage_errors(error))
 
-    def _without(self, part: _Part, reasons: dict[int, str]) -> None:
+    def _without(self, part: Part, reasons: dict[int, str]) -> None:
         """Take the rows that BigQuery named out, and send the rest again until it is clean."""
         good = [i for i in range(len(part.rows)) if i not in reasons]
         self._replace(part, [part.some(good)] if good else [])
         for index, reason in reasons.items():
             if index < len(part.rows):
-                self._settle(part.batch, [part.places[index]], Refused(reason))
+                part.batch.settle([part.places[index]], Refused(reason))
 
     def _act(
-        self, connection: _Connection, part: _Part, code: int, message: str, storage: Sequence[int]
+        self, connection: _Connection, part: Part, code: int, message: str, storage: Sequence[int]
     ) -> None:
         why = cause(code, message, storage)
         if why is Cause.SETUP:
-            postponed = self._set_fault(message)
-            self._replace(part, [])
-            self._settle(part.batch, part.places, postponed)
-            self._give_up(postponed)
+            self._out_of_order(part, message)
         elif why is Cause.SCHEMA:
             self._shrunk(connection, part)
         elif why is Cause.TRANSIENT:
@@ -644,14 +567,19 @@ class Writer:
             self._replace(part, part.halves())
         elif why is Cause.TOO_LARGE or connection.encoder is self._proven:
             self._replace(part, [])
-            self._settle(part.batch, part.places, Refused(message))
+            part.settle(Refused(message))
         else:
             # This table has not taken a row yet: it may be at fault, and not the row.
-            postponed = self._set_fault(message)
-            self._replace(part, [])
-            self._settle(part.batch, part.places, postponed)
+            self._out_of_order(part, message)
 
-    def _later(self, part: _Part) -> None:
+    def _out_of_order(self, part: Part, message: str) -> None:
+        """Give the part back and everything else with it, until a person has mended it."""
+        postponed = self._set_fault(message)
+        self._replace(part, [])
+        part.settle(postponed)
+        self._give_up(postponed)
+
+    def _later(self, part: Part) -> None:
         part.attempts += 1
         base, cap = self._limits.backoff
         due = time.monotonic() + full_jitter(part.attempts, base=base, cap=cap)
@@ -663,16 +591,15 @@ class Writer:
         """Go on with the table's new columns, on a new connection."""
         self._use(schema)
         with self._state:
-            if not connection.finished:
-                connection.finish()
+            connection.finish()
         log.info("%s has a new schema; its new columns are used from here on", self.table)
 
-    def _shrunk(self, connection: _Connection, part: _Part) -> None:
+    def _shrunk(self, connection: _Connection, part: Part) -> None:
         """Read the schema again and send the part later: the backend lags behind by minutes."""
-        self._read_schema()
+        if connection.encoder is self._encoder:
+            self._read_schema()
         with self._state:
-            if not connection.finished:
-                connection.finish()
+            connection.finish()
         self._later(part)
 
     def _ended(self, connection: _Connection, code: int, details: str) -> None:
@@ -687,14 +614,14 @@ class Writer:
             closed = self._closed
         if closed:
             for part in unanswered:
-                self._settle(part.batch, part.places, _STOPPING)
+                part.settle(_STOPPING)
         else:
             self._take_back(connection, unanswered, code, details)
 
     def _take_back(
-        self, connection: _Connection, parts: list[_Part], code: int, details: str
+        self, connection: _Connection, parts: list[Part], code: int, details: str
     ) -> None:
-        why = cause(code, details) if code else None
+        why = None if code == OK else cause(code, details)
         if why is Cause.SETUP:
             postponed = self._set_fault(details)
             with self._state:
@@ -720,7 +647,7 @@ class Writer:
         with self._state:
             parts = self._drop_all()
         for part in parts:
-            self._settle(part.batch, part.places, postponed)
+            part.settle(postponed)
 
     def _wait_before_retry(self) -> None:
         with self._state:
@@ -744,7 +671,7 @@ class Writer:
                 self._check_connection(now)
             reason = f"{self.table}: no answer within {self._limits.deadline:.0f} s"
             for part in overdue:
-                self._settle(part.batch, part.places, Postponed(reason))
+                part.settle(Postponed(reason))
 
     def _tick(self) -> float | None:
         if self._delayed:
@@ -759,7 +686,7 @@ class Writer:
         for part in due:
             self._send(part)
 
-    def _overdue(self, now: float) -> list[_Part]:
+    def _overdue(self, now: float) -> list[Part]:
         waiting = [*self._pending, *(part for _, part in self._delayed)]
         late = [part for part in waiting if part.batch.deadline <= now]
         if late:
@@ -778,27 +705,13 @@ class Writer:
         connection = self._connection
         if connection is None:
             return
-        if connection.in_flight:
-            if now - connection.in_flight[0].sent_at > self._limits.answer:
-                connection.call.cancel()
-        elif not connection.finished and now - connection.used_at > self._limits.idle:
+        owes = connection.in_flight[0].sent_at if connection.in_flight else None
+        if owes is None and connection.finished:
+            owes = connection.used_at
+        if owes is not None and now - owes > self._limits.answer:
+            connection.call.cancel()
+        elif now - connection.used_at > self._limits.idle and not connection.in_flight:
             connection.finish()
-
-    # --- outcomes
-
-    def _settle(self, batch: _Batch, places: Sequence[int], outcome: Outcome) -> None:
-        """Write down what became of these rows; the last one answers the batch."""
-        with self._state:
-            for place in places:
-                if batch.outcomes[place] is None:
-                    batch.outcomes[place] = outcome
-                    batch.left -= 1
-            done = batch.left == 0 and not batch.future.done()
-            outcomes = [one for one in batch.outcomes if one is not None]
-            if done:
-                batch.left = -1
-        if done:
-            batch.future.set_result(outcomes)
 
 
 def _status(error: Any) -> tuple[int, str]:
