@@ -20,7 +20,10 @@ def parameters_of(given: Sequence[Mapping[str, Any]]) -> Parameters:
 
 def _expression(item: Mapping[str, Any]) -> exp.Expr:
     declared = field_of(item.get("parameterType") or {})
-    text = value_sql(declared, item.get("parameterValue") or {})
+    value = item.get("parameterValue") or {}
+    if declared.type == "STRING" and not declared.repeated and value.get("value") is not None:
+        return exp.Literal.string(str(value["value"]))
+    text = value_sql(declared, value)
     return sqlglot.parse_one(f"CAST({text} AS {declared.duckdb_type()})", dialect="duckdb")
 
 

@@ -57,12 +57,16 @@ class Session:
         relation = self.warehouse.relation(name)
         if relation.view is None:
             return duckdb_table(relation)
-        inner = Session(self.warehouse, project=self.project)
+        inner = Session(self.warehouse)
         tree = dialect.parse(relation.view)[0]
         translated = translate(tree, inner, Parameters())
         if not isinstance(translated, exp.Query):
             raise InvalidQuery(f"View {name} is not a query")
         return translated
+
+    def fields(self, name: TableName) -> Sequence[Field]:
+        """Return the columns of a table or a view."""
+        return self.warehouse.relation(name).fields
 
 
 def duckdb_table(relation: Relation) -> exp.Table:

@@ -10,10 +10,26 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from tweetlog_local.bigquery import functions
+from tweetlog_local.bigquery import aggregates, functions
+from tweetlog_local.bigquery.calendar_parts import extracted, interval
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
-from tweetlog_local.bigquery.functions import WITNESS, call, typed, witness
+from tweetlog_local.bigquery.expressions import (
+    AGGREGATE,
+    WITNESS,
+    aggregated,
+    call,
+    concatenated,
+    integer,
+    string,
+    typed,
+    witness,
+)
 from tweetlog_local.bigquery.names import TableName
+from tweetlog_local.bigquery.schema import Field, from_sql_type
+
+READY = "ready"
+OFFSET_COLUMN = "%offset"
+ELEMENT_COLUMN = "%element"
 
 
 class Relations(Protocol):
@@ -24,6 +40,9 @@ class Relations(Protocol):
 
     def source(self, name: TableName) -> exp.Query | exp.Table:
         """Return DuckDB's table, or the translated query of a view."""
+
+    def fields(self, name: TableName) -> Sequence[Field]:
+        """Return the columns of a table or a view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +57,12 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
     """Return DuckDB's form of a query or of an expression; `tree` itself is used up."""
     holder = exp.Tuple(expressions=[tree])
     _fill_parameters(holder, parameters)
+    for function in list(holder.find_all(exp.NetFunc)):
+        function.replace(call(f"NET.{function.this.name}", *function.this.expressions))
     for select in list(holder.find_all(exp.Select)):
-        _name_outputs(select)
-        _group_by_aliases(select)
+        _tidy(select)
+    for select in list(holder.find_all(exp.Select)):
+        _spread_unnests(select, relations)
     _resolve_tables(holder, relations)
     for node in reversed(list(holder.walk(bfs=True))):
         if node is not holder:
@@ -48,31 +70,59 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
     return holder.expressions[0]
 
 
+# Parameters
+
+
 def _fill_parameters(tree: exp.Expr, parameters: Parameters) -> None:
-    placeholders = [node for node in tree.walk(bfs=False) if isinstance(node, exp.Placeholder)]
+    nodes = list(tree.walk(bfs=False))
+    placeholders = [node for node in nodes if isinstance(node, exp.Placeholder)]
     if len(placeholders) > len(parameters.positional):
         raise InvalidQuery(f"Query parameter number {len(parameters.positional) + 1} is not set")
     for node, value in zip(placeholders, parameters.positional, strict=False):
-        node.replace(_ready(value))
-    for node in list(tree.find_all(exp.Parameter)):
+        node.replace(_value(value))
+    for node in (node for node in nodes if isinstance(node, exp.Parameter)):
         name = node.name.lower()
         if name not in parameters.named:
             raise InvalidQuery(f"Query parameter '{node.name}' not found")
-        node.replace(_ready(parameters.named[name]))
+        node.replace(_value(parameters.named[name]))
 
 
-def _ready(value: exp.Expr) -> exp.Expr:
-    """Return a copy that the rewriting leaves alone."""
+def _value(value: exp.Expr) -> exp.Expr:
+    """Return a copy; a text stays a literal, for patterns and paths need one."""
     copy = value.copy()
-    for node in copy.walk():
-        node.meta["ready"] = True
-    return copy
+    return copy if isinstance(copy, exp.Literal) else _ready(copy)
+
+
+def _ready(tree: exp.Expr) -> exp.Expr:
+    """Mark what the rewriting is to leave alone."""
+    for node in tree.walk():
+        node.meta[READY] = True
+    return tree
+
+
+# What a SELECT means in BigQuery and does not in DuckDB
+
+
+def _tidy(select: exp.Select) -> None:
+    _check_select(select)
+    _name_outputs(select)
+    named = {
+        item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)
+    }
+    _group_by_aliases(select, named)
+    _order_by_aliases(select, named)
+
+
+def _check_select(select: exp.Select) -> None:
+    for name in ("sample", "match", "laterals", "connect", "prewhere", "into", "settings"):
+        if select.args.get(name):
+            raise Unsupported(f"SELECT with {name.upper()}", "it has not been translated")
 
 
 def _name_outputs(select: exp.Select) -> None:
     unnamed = 0
     for projection in list(select.expressions):
-        if isinstance(projection, (exp.Alias, exp.Aliases, exp.Star)) or projection.is_star:
+        if isinstance(projection, exp.Alias) or projection.is_star:
             continue
         if isinstance(projection, (exp.Column, exp.Dot)):
             name = projection.name
@@ -81,42 +131,197 @@ def _name_outputs(select: exp.Select) -> None:
         projection.replace(exp.alias_(projection.copy(), name, quoted=True))
 
 
-def _group_by_aliases(select: exp.Select) -> None:
+def _group_by_aliases(select: exp.Select, named: Mapping[str, exp.Expr]) -> None:
     """Let a name in GROUP BY mean the column of the result, as it does in BigQuery."""
     group = select.args.get("group")
     if group is None:
         return
-    named = {
-        item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)
-    }
     for column in list(group.find_all(exp.Column)):
         chosen = named.get(column.name.lower())
-        if chosen is not None and not column.table and column.find_ancestor(exp.Func) is None:
+        alone = not isinstance(column.parent, (exp.Func, exp.Binary, exp.Dot, exp.Bracket))
+        if chosen is not None and not column.table and alone:
             column.replace(chosen.copy())
+
+
+def _order_by_aliases(select: exp.Select, named: Mapping[str, exp.Expr]) -> None:
+    """Replace names of results inside an expression of ORDER BY by what they stand for."""
+    order = select.args.get("order")
+    if order is None:
+        return
+    for ordered in order.expressions:
+        for column in list(ordered.find_all(exp.Column)):
+            chosen = named.get(column.name.lower())
+            if chosen is not None and not column.table and column.parent is not ordered:
+                column.replace(exp.paren(chosen.copy()))
+
+
+# UNNEST
+
+
+def _spread_unnests(select: exp.Select, relations: Relations) -> None:
+    """Turn each UNNEST in FROM into a relation with the columns that it has in BigQuery."""
+    sources = _sources(select, relations)
+    for unnest in list(_unnests(select)):
+        _spread(unnest, select, sources)
+
+
+def _unnests(select: exp.Select) -> Sequence[exp.Unnest]:
+    clauses = [select.args.get("from_"), *(select.args.get("joins") or ())]
+    return [clause.this for clause in clauses if clause and isinstance(clause.this, exp.Unnest)]
+
+
+Sources = Mapping[str, Sequence[Field] | None]
+
+
+def _sources(select: exp.Select, relations: Relations) -> Sources:
+    """Return the columns of what stands in FROM, by alias; None where they are not known."""
+    found: dict[str, Sequence[Field] | None] = {}
+    ancestor: exp.Expr | None = select
+    while ancestor is not None:
+        if isinstance(ancestor, exp.Select):
+            for clause in [ancestor.args.get("from_"), *(ancestor.args.get("joins") or ())]:
+                if clause is not None:
+                    found.setdefault(
+                        clause.this.alias_or_name.lower(), _columns(clause.this, relations)
+                    )
+        ancestor = ancestor.parent
+    return found
+
+
+def _columns(source: exp.Expr, relations: Relations) -> Sequence[Field] | None:
+    if isinstance(source, exp.Table):
+        if not source.db and source.name.lower() in _visible_ctes(source):
+            return None
+        return relations.fields(relations.name(source))
+    return None
+
+
+def _element(tree: exp.Expr, sources: Sources) -> Field | None:
+    """Return what kind of elements an array has; None if that is not known."""
+    if isinstance(tree, exp.Cast) and tree.to.this == exp.DType.ARRAY:
+        return from_sql_type(ELEMENT_COLUMN, tree.to).element()
+    if isinstance(tree, exp.Array) and tree.expressions:
+        return _literal_element(tree.expressions[0])
+    if isinstance(tree, exp.Anonymous) and tree.name.upper() in functions.SCALAR_ARRAYS:
+        return Field(ELEMENT_COLUMN, "STRING")
+    if isinstance(tree, exp.Column):
+        found = _column_field([part.name for part in tree.parts], sources)
+        return found.element() if found is not None and found.repeated else None
+    return None
+
+
+def _literal_element(item: exp.Expr) -> Field | None:
+    if isinstance(item, exp.Query):
+        return Field(ELEMENT_COLUMN, "RECORD") if item.args.get("kind") == "STRUCT" else None
+    struct = isinstance(item, (exp.Struct, exp.Tuple)) or (
+        isinstance(item, exp.Anonymous) and item.name.upper() == "STRUCT"
+    )
+    if struct or (isinstance(item, exp.Cast) and item.to.this == exp.DType.STRUCT):
+        return Field(ELEMENT_COLUMN, "RECORD")
+    return Field(ELEMENT_COLUMN, "STRING") if isinstance(item, (exp.Literal, exp.Neg)) else None
+
+
+def _column_field(path: Sequence[str], sources: Sources) -> Field | None:
+    first, *rest = path
+    fields = sources.get(first.lower())
+    if fields is not None and rest:
+        return _descend(fields, rest)
+    for columns in sources.values():
+        found = _descend(columns or (), path)
+        if found is not None:
+            return found
+    return None
+
+
+def _descend(fields: Sequence[Field], path: Sequence[str]) -> Field | None:
+    first, *rest = path
+    found = next((item for item in fields if item.name.lower() == first.lower()), None)
+    if found is None or not rest:
+        return found
+    return _descend(found.fields, rest)
+
+
+def _spread(unnest: exp.Unnest, select: exp.Select, sources: Sources) -> None:
+    if len(unnest.expressions) != 1:
+        raise Unsupported("UNNEST of several arrays", "BigQuery takes one")
+    alias = unnest.args.get("alias")
+    name = alias.columns[0].name if alias and alias.columns else ""
+    offset = unnest.args.get("offset")
+    element = _element(unnest.expressions[0], sources)
+    starred = any(isinstance(item, exp.Star) for item in select.expressions)
+    if starred and (element is None or (element.type == "RECORD" and offset)):
+        raise Unsupported(
+            "SELECT * over an UNNEST whose columns are not known", "name the columns instead"
+        )
+    array = exp.Unnest(
+        expressions=[unnest.expressions[0]],
+        offset=exp.to_identifier(OFFSET_COLUMN, quoted=True) if offset else None,
+        alias=_unnest_alias(ELEMENT_COLUMN, OFFSET_COLUMN if offset else None),
+    )
+    struct = element is not None and element.type == "RECORD" and not offset
+    outputs: list[exp.Expr] = [
+        call("unnest", _named(ELEMENT_COLUMN))
+        if struct
+        else exp.alias_(_named(ELEMENT_COLUMN), name or "f0_", quoted=True)
+    ]
+    if offset:
+        position = exp.Sub(this=_named(OFFSET_COLUMN), expression=exp.Literal.number(1))
+        offset_name = offset.name if isinstance(offset, exp.Expr) else "offset"
+        outputs.append(exp.alias_(position, offset_name, quoted=True))
+    inner = exp.Select(expressions=outputs, from_=exp.From(this=array))
+    for node in inner.walk(prune=lambda node: node is unnest.expressions[0]):
+        if node is not array.expressions[0]:
+            node.meta[READY] = True
+    unnest.replace(exp.Subquery(this=inner, alias=_table_alias(name or "%unnest")))
+
+
+def _named(name: str) -> exp.Column:
+    return exp.Column(this=exp.to_identifier(name, quoted=True))
+
+
+def _table_alias(name: str) -> exp.TableAlias:
+    return exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+
+
+def _unnest_alias(element: str, offset: str | None) -> exp.TableAlias:
+    columns = [exp.to_identifier(name, quoted=True) for name in (element, offset) if name]
+    return exp.TableAlias(this=exp.to_identifier("%array", quoted=True), columns=columns)
+
+
+# Tables
 
 
 def _resolve_tables(tree: exp.Expr, relations: Relations) -> None:
     for table in list(tree.find_all(exp.Table)):
-        if not table.db and table.name.lower() in _visible_ctes(table):
+        if table.meta.get(READY) or (not table.db and table.name.lower() in _visible_ctes(table)):
             continue
+        _check_table(table)
         name = relations.name(table)
-        alias = table.alias or name.table.rsplit(".", 1)[-1]
-        source = relations.source(name)
-        joins, pivots = table.args.get("joins"), table.args.get("pivots")
-        new = _aliased(source, alias)
-        new.set("joins", joins)
-        new.set("pivots", pivots)
+        new = _aliased(relations.source(name), table.alias or name.table.rsplit(".", 1)[-1])
+        for kept in ("joins", "pivots"):
+            new.set(kept, table.args.get(kept))
         table.replace(new)
 
 
+PLAIN_TABLE = frozenset(("this", "db", "catalog", "alias", "joins", "pivots"))
+
+
+def _check_table(table: exp.Table) -> None:
+    for name, value in table.args.items():
+        if value and name not in PLAIN_TABLE:
+            raise Unsupported(f"A table with {name.upper()}", "it has not been translated")
+    if not isinstance(table.this, exp.Identifier):
+        raise Unsupported(f"The table function {table.this.sql()[:40]}", "there are none here")
+    if table.name.endswith("*"):
+        raise Unsupported(f"The wildcard table {table.name}", "name each table")
+
+
 def _aliased(source: exp.Query | exp.Table, alias: str) -> exp.Expr:
-    named = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    for node in source.walk():
-        node.meta["ready"] = True
+    _ready(source)
     if isinstance(source, exp.Table):
-        source.set("alias", named)
+        source.set("alias", _table_alias(alias))
         return source
-    return exp.Subquery(this=source, alias=named)
+    return exp.Subquery(this=source, alias=_table_alias(alias))
 
 
 def _visible_ctes(node: exp.Expr) -> set[str]:
@@ -130,8 +335,11 @@ def _visible_ctes(node: exp.Expr) -> set[str]:
     return names
 
 
+# Every kind of node
+
+
 def _rewrite(node: exp.Expr) -> None:
-    if node.meta.get("ready"):
+    if node.meta.get(READY):
         return
     kind = type(node)
     if kind in REWRITES:
@@ -139,33 +347,51 @@ def _rewrite(node: exp.Expr) -> None:
         if new is not node:
             node.replace(new)
     elif kind not in KEPT:
-        raise Unsupported(
-            f"{kind.__name__}: {node.sql('bigquery')[:80]}", "it has not been translated"
-        )
+        shown = node.sql("bigquery")[:80]
+        raise Unsupported(f"{kind.__name__} ({shown})", "it has not been translated")
 
 
-def _anonymous(node: exp.Expr) -> exp.Expr:
-    return functions.translated(node.name, node.expressions)
+def _function(node: exp.Expr) -> exp.Expr:
+    name = node.name.upper()
+    windowed = isinstance(node.parent, exp.Window) and node.arg_key == "this"
+    if name in aggregates.WINDOW_ONLY and not windowed:
+        raise InvalidQuery(f"Analytic function {name} cannot be called without an OVER clause")
+    if name == "WEEK" and isinstance(node.parent, (exp.Anonymous, exp.Extract)):
+        return node  # a part of a date, as in WEEK(MONDAY)
+    return functions.translated(name, node.expressions)
 
 
-def _number(node: exp.Expr) -> exp.Expr:
-    if node.is_string or isinstance(
-        node.parent,
-        (exp.Ordered, exp.Group, exp.Limit, exp.Offset, exp.DataTypeParam, exp.WindowSpec),
-    ):
+BARE_NUMBERS = (
+    exp.Ordered,
+    exp.Group,
+    exp.Limit,
+    exp.Offset,
+    exp.DataTypeParam,
+    exp.WindowSpec,
+    exp.Rollup,
+    exp.Cube,
+    exp.GroupingSets,
+)
+
+
+def _literal(node: exp.Expr) -> exp.Expr:
+    if node.args["is_string"] or isinstance(node.parent, BARE_NUMBERS):
         return node
-    if set(node.name) <= set("0123456789"):
-        return exp.cast(node.copy(), exp.DType.BIGINT)
-    return exp.cast(node.copy(), exp.DType.DOUBLE)
+    whole = set(node.name) <= set("0123456789")
+    return exp.cast(node.copy(), exp.DType.BIGINT if whole else exp.DType.DOUBLE)
 
 
-CASTS = {
+CASTS: Mapping[exp.DType, str] = {
     exp.DType.TEXT: "bq_string",
     exp.DType.BIGINT: "bq_int64",
+    exp.DType.INT: "bq_int64",
     exp.DType.DOUBLE: "bq_float64",
+    exp.DType.DECIMAL: "bq_numeric",
     exp.DType.BOOLEAN: "bq_bool",
     exp.DType.BINARY: "bq_bytes",
+    exp.DType.VARBINARY: "bq_bytes",
     exp.DType.DATE: "bq_date",
+    exp.DType.TIME: "bq_time",
     exp.DType.TIMESTAMPTZ: "bq_timestamp",
     exp.DType.DATETIME: "bq_datetime",
     exp.DType.TIMESTAMP: "bq_datetime",
@@ -173,86 +399,258 @@ CASTS = {
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
-    kind = node.args["to"].this
-    if kind in CASTS:
-        return typed(CASTS[kind], node.this)
-    return node
+    if node.args.get("format"):
+        raise Unsupported("CAST ... FORMAT", "it has not been translated")
+    target = node.args["to"]
+    if isinstance(node.this, exp.Null):
+        return _typed_null(target)
+    if target.this in CASTS:
+        return typed(CASTS[target.this], node.this)
+    if target.this in (exp.DType.ARRAY, exp.DType.STRUCT):
+        declared = from_sql_type(ELEMENT_COLUMN, target)
+        return exp.cast(_renamed_parts(node.this, declared), _duckdb_type(declared))
+    raise InvalidQuery(f"Invalid cast to {target.sql('bigquery')}")
+
+
+def _typed_null(target: exp.DataType) -> exp.Expr:
+    return exp.cast(exp.null(), _duckdb_type(from_sql_type(ELEMENT_COLUMN, target)))
+
+
+def _duckdb_type(declared: Field) -> exp.DataType:
+    return exp.DataType.build(declared.duckdb_type(), dialect="duckdb")
+
+
+def _renamed_parts(value: exp.Expr, declared: Field) -> exp.Expr:
+    """Give the parts of STRUCT constructors the names that their type declares."""
+    if isinstance(value, exp.Array) and declared.repeated:
+        inner = [_renamed_parts(item, declared.element()) for item in value.expressions]
+        return exp.Array(expressions=inner)
+    if isinstance(value, (exp.Struct, exp.Tuple)) and declared.type == "RECORD":
+        values = [
+            item.expression if isinstance(item, exp.PropertyEQ) else item
+            for item in value.expressions
+        ]
+        if len(values) != len(declared.fields):
+            raise InvalidQuery(f"STRUCT type has {len(declared.fields)} fields")
+        pairs = zip(declared.fields, values, strict=True)
+        return exp.Struct(
+            expressions=[
+                exp.PropertyEQ(
+                    this=exp.to_identifier(part.name, quoted=True),
+                    expression=_renamed_parts(item, part),
+                )
+                for part, item in pairs
+            ]
+        )
+    return value
 
 
 def _safe_cast(node: exp.Expr) -> exp.Expr:
-    return call("try", _cast(node))
+    return _try(_cast(node))
+
+
+def _safe_function(node: exp.Expr) -> exp.Expr:
+    return _try(node.this)
+
+
+def _try(value: exp.Expr) -> exp.Expr:
+    if aggregated(value):
+        raise Unsupported(
+            "SAFE_CAST or SAFE. around an aggregate", "put the aggregate into a subquery"
+        )
+    return call("try", value)
 
 
 def _window(node: exp.Expr) -> exp.Expr:
+    """Put OVER at the aggregate itself, where the translation put something around it."""
     function = node.this
-    node.meta[WITNESS] = witness(function)
+    if isinstance(function, exp.Identifier) or not aggregated(function):
+        return node
+    inner = _innermost_aggregate(function)
+    window = node.copy()
+    window.set("this", inner.copy())
+    window.meta[WITNESS] = witness(inner)
+    if inner is function:
+        return window
+    inner.replace(window)
+    return function
+
+
+def _innermost_aggregate(tree: exp.Expr) -> exp.Expr:
+    return next(node for node in tree.walk(bfs=True) if node.meta.get(AGGREGATE))
+
+
+def _bracket(node: exp.Expr) -> exp.Expr:
+    (index,) = node.expressions
+    if isinstance(index, exp.Literal) and index.is_string:
+        return node
+    if node.args.get("offset") is None:
+        return call("bq_at", node.this, index)
+    if node.args["offset"] == 1:
+        index = exp.Sub(this=exp.paren(index), expression=integer(1))
+    return call("bq_safe_offset" if node.args.get("safe") else "bq_offset", node.this, index)
+
+
+def _division(node: exp.Expr) -> exp.Expr:
+    divisor = node.expression
+    literal = divisor.find(exp.Literal) if isinstance(divisor, exp.Cast) else None
+    if literal is not None and float(literal.name) != 0:
+        return node
+    return call("bq_div", node.this, divisor)
+
+
+def _like(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.expression, (exp.Any, exp.All)):
+        raise Unsupported("LIKE ANY and LIKE ALL", "write them with OR and AND")
+    return exp.Escape(this=node.copy(), expression=string("\\"))
+
+
+def _in(node: exp.Expr) -> exp.Expr:
+    unnest = node.args.get("unnest")
+    if unnest is None:
+        return node
+    return exp.EQ(this=node.this, expression=exp.Any(this=exp.paren(unnest.expressions[0])))
+
+
+def _select(node: exp.Expr) -> exp.Expr:
+    kind = node.args.get("kind")
+    if kind == "STRUCT":
+        parts = [
+            exp.PropertyEQ(this=exp.to_identifier(item.alias, quoted=True), expression=item.this)
+            for item in node.expressions
+        ]
+        node.set("expressions", [exp.alias_(exp.Struct(expressions=parts), "f0_", quoted=True)])
+    node.set("kind", None)
     return node
 
 
+def _struct(node: exp.Expr) -> exp.Expr:
+    return functions.translated("STRUCT", node.expressions)
+
+
+def _array(node: exp.Expr) -> exp.Expr:
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+        return call("array", node.expressions[0])
+    return exp.Array(expressions=node.expressions)
+
+
+def _interval(node: exp.Expr) -> exp.Expr:
+    unit = node.args.get("unit")
+    if unit is None or isinstance(unit, exp.IntervalSpan):
+        raise Unsupported(f"{node.sql('bigquery')}", "an INTERVAL has one number and one unit")
+    amount = node.this
+    if isinstance(amount, exp.Literal):
+        amount = exp.Literal.number(amount.name)
+    return interval(amount, unit.name.upper())
+
+
+def _bytes(node: exp.Expr) -> exp.Expr:
+    return call("unhex", string(node.name.encode("latin-1").hex()))
+
+
+def _dot(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.this, (exp.Column, exp.Dot, exp.Paren)):
+        return node
+    return exp.Dot(this=exp.Paren(this=node.this.copy()), expression=node.expression.copy())
+
+
 REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
-    exp.Anonymous: _anonymous,
-    exp.Literal: _number,
+    exp.Anonymous: _function,
+    exp.Literal: _literal,
     exp.Cast: _cast,
     exp.TryCast: _safe_cast,
+    exp.SafeFunc: _safe_function,
     exp.Window: _window,
-    exp.CurrentTimestamp: lambda _: call("now"),
+    exp.Bracket: _bracket,
+    exp.Div: _division,
+    exp.Like: _like,
+    exp.In: _in,
+    exp.Select: _select,
+    exp.Array: _array,
+    exp.Struct: _struct,
+    exp.Interval: _interval,
+    exp.Extract: lambda node: extracted(node.this, node.expression),
+    exp.AtTimeZone: lambda node: typed("bq_local", node.this, node.args["zone"]),
+    exp.Concat: lambda node: concatenated(node.expressions),
+    exp.ByteString: _bytes,
+    exp.RawString: lambda node: string(node.name),
+    exp.HexString: lambda node: integer(int(node.name, 16)),
+    exp.ParseJSON: lambda node: typed("bq_parse_json", node.this),
+    exp.Dot: _dot,
+    exp.CurrentTimestamp: lambda _: functions.translated("CURRENT_TIMESTAMP", ()),
+    exp.CurrentDate: lambda _: functions.translated("CURRENT_DATE", ()),
+    exp.CurrentDatetime: lambda _: functions.translated("CURRENT_DATETIME", ()),
+    exp.CurrentTime: lambda _: functions.translated("CURRENT_TIME", ()),
 }
 
 KEPT: frozenset[type[exp.Expr]] = frozenset(
     {
-        exp.Select,
-        exp.From,
-        exp.Join,
-        exp.Table,
-        exp.TableAlias,
-        exp.Identifier,
-        exp.Column,
-        exp.Star,
+        exp.Add,
         exp.Alias,
-        exp.Where,
-        exp.Group,
-        exp.Having,
-        exp.Order,
-        exp.Ordered,
-        exp.Limit,
-        exp.Offset,
-        exp.Subquery,
-        exp.Paren,
         exp.And,
-        exp.Or,
-        exp.Not,
+        exp.Between,
+        exp.BitwiseAnd,
+        exp.BitwiseLeftShift,
+        exp.BitwiseNot,
+        exp.BitwiseOr,
+        exp.BitwiseRightShift,
+        exp.BitwiseXor,
+        exp.Boolean,
+        exp.CTE,
+        exp.Case,
+        exp.Column,
+        exp.ColumnDef,
+        exp.Cube,
+        exp.DPipe,
+        exp.DataType,
+        exp.DataTypeParam,
+        exp.Distinct,
         exp.EQ,
-        exp.NEQ,
+        exp.Except,
+        exp.Exists,
+        exp.From,
         exp.GT,
         exp.GTE,
+        exp.Group,
+        exp.GroupingSets,
+        exp.Having,
+        exp.HavingMax,
+        exp.Identifier,
+        exp.If,
+        exp.IgnoreNulls,
+        exp.Intersect,
+        exp.Is,
+        exp.Join,
         exp.LT,
         exp.LTE,
-        exp.Add,
-        exp.Sub,
+        exp.Limit,
         exp.Mul,
-        exp.Div,
+        exp.NEQ,
         exp.Neg,
-        exp.In,
-        exp.Is,
+        exp.Not,
         exp.Null,
-        exp.Boolean,
-        exp.Between,
-        exp.Case,
-        exp.If,
-        exp.With,
-        exp.CTE,
-        exp.Union,
-        exp.Except,
-        exp.Intersect,
-        exp.Distinct,
-        exp.Exists,
-        exp.DataType,
-        exp.Var,
-        exp.Tuple,
-        exp.WindowSpec,
+        exp.NullSafeEQ,
+        exp.NullSafeNEQ,
+        exp.Offset,
+        exp.Or,
+        exp.Order,
+        exp.Ordered,
+        exp.Paren,
         exp.Qualify,
-        exp.DPipe,
-        exp.ColumnDef,
+        exp.RespectNulls,
+        exp.Rollup,
+        exp.Star,
+        exp.Sub,
+        exp.Subquery,
+        exp.Table,
+        exp.TableAlias,
+        exp.Tuple,
+        exp.Union,
+        exp.Unnest,
         exp.Values,
+        exp.Var,
+        exp.Where,
+        exp.WindowSpec,
+        exp.With,
     }
 )

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import duckdb
 
-from tweetlog_local.bigquery import macros
+from tweetlog_local.bigquery import macros, python_functions
 from tweetlog_local.bigquery.errors import AlreadyExists, InUse, Invalid, NotFound, StartError
 from tweetlog_local.bigquery.names import DATASET_NAME, TABLE_NAME, TableName
 from tweetlog_local.bigquery.schema import Field, literal, quoted, schema_of
@@ -95,6 +95,7 @@ class Warehouse:
                 f"{file} cannot be opened; is another embedded BigQuery using it? ({error})"
             ) from None
         root.execute("SET GLOBAL TimeZone = 'UTC'")
+        python_functions.register(root)
         for statement in macros.statements():
             root.execute(statement)
         warehouse = cls(root, project, location)
