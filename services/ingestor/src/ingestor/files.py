@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ingestor.capture import Mark, Origin, Pause, Step, Unusable
 from ingestor.line import captured
@@ -80,7 +81,9 @@ def _mistakes(name: str, inputs: Sequence[str]) -> Iterator[str]:
     if not inputs:
         yield f"{name}: {_nothing(name)}"
     for one in inputs:
-        if one != STDIN and not os.access(one, os.R_OK):
+        if one != STDIN and not Path(one).exists():
+            yield f"{one}: a link to nothing"
+        elif one != STDIN and not os.access(one, os.R_OK):
             yield f"{one}: not readable by this user; see its permissions"
 
 
@@ -179,6 +182,21 @@ def _failure(name: str, number: int, reason: Exception) -> str:
     )
 
 
+class _Unpacking(io.RawIOBase):
+    """Unpacks piece by piece, so that what stands before a fault is read before it is raised."""
+
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._packed = packed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._packed.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 @contextmanager
 def _opened(name: str) -> Iterator[Reader]:
     """Open an input, unpacked if it is gzip by its first bytes, whatever its name."""
@@ -190,7 +208,7 @@ def _opened(name: str) -> Iterator[Reader]:
     ):
         if file.peek(2)[:2] == _GZIP:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield io.BufferedReader(unpacked, _BUFFER)
+                yield io.BufferedReader(_Unpacking(unpacked), _BUFFER)
         else:
             yield file
 

@@ -57,7 +57,7 @@ def _skip(reader: Reader) -> int:
     """Read to the end of the line and return how many bytes that was."""
     skipped = 0
     while data := reader.readline(_CHUNK):
-        skipped += len(data)
+        skipped += len(data.rstrip(b"\r\n"))
         if data.endswith(b"\n"):
             break
     return skipped
