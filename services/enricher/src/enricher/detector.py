@@ -74,7 +74,7 @@ def clean(text: str) -> str:
     plain = html.unescape(text[:_MAX_CHARACTERS]).removeprefix(_RETWEET)
     for noise in (_URL, _PICTURE, _MENTION, _UNREADABLE):
         plain = noise.sub(" ", plain)
-    if not _LETTER.search(_HASHTAG.sub(" ", plain)):
+    if ("#" in plain or "\uff03" in plain) and not _LETTER.search(_HASHTAG.sub(" ", plain)):
         return ""
     plain = plain.replace("#", "").replace("\uff03", "").replace("_", " ")
     plain = _RUN.sub(r"\1\1", plain).lower()

@@ -6,6 +6,7 @@ enriched event exactly. What is added is in `enrichments/`, one file each.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
@@ -19,6 +20,8 @@ from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 
 ENRICHMENTS = enrichments.discovered()
+_SINGLY = [one for one in ENRICHMENTS if one.batch is None]
+_TOGETHER = [one.batch for one in ENRICHMENTS if one.batch]
 SCHEMA_VERSION = 1
 # Raised when this module or `post.py` changes what comes out; and, when an enrichment is
 # removed, by its version, so that the sum never falls.
@@ -44,19 +47,36 @@ def enrich(raw: Envelope) -> Envelope:
 
 def enrich_all(raws: Sequence[Envelope]) -> list[Envelope | InvalidEvent]:
     """Return for each raw event what follows from it, or why nothing can: cheaper together."""
-    posts = [_post(raw) for raw in raws]
-    columns = iter(_columns([post for post in posts if isinstance(post, Post)]))
-    return [
-        _event(raw, post, next(columns)) if isinstance(post, Post) else post
-        for raw, post in zip(raws, posts, strict=True)
-    ]
+    drafts = [_draft(raw) for raw in raws]
+    _complete([draft for draft in drafts if isinstance(draft, _Draft)])
+    return [_event(draft) if isinstance(draft, _Draft) else draft for draft in drafts]
 
 
-def _post(raw: Envelope) -> Post | InvalidEvent:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An enriched event in the making; its columns come one enrichment after the other."""
+
+    raw: Envelope
+    post: Post
+    columns: dict[str, object]
+
+
+def _draft(raw: Envelope) -> _Draft | InvalidEvent:
     try:
-        return read(_payload(raw))
+        post = read(_payload(raw))
     except InvalidEvent as reason:
         return reason
+    columns: dict[str, object] = {}
+    for one in _SINGLY:
+        columns.update(one.single(post))
+    return _Draft(raw, post, columns)
+
+
+def _complete(drafts: Sequence[_Draft]) -> None:
+    posts = [draft.post for draft in drafts]
+    for batch in _TOGETHER:
+        for draft, columns in zip(drafts, batch(posts), strict=True):
+            draft.columns.update(columns)
 
 
 def _payload(raw: Envelope) -> object:
@@ -79,15 +99,8 @@ def _lenient(raw: Envelope) -> object:
         raise InvalidEvent(msg, reason_class="not_json") from None
 
 
-def _columns(posts: Sequence[Post]) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [{} for _ in posts]
-    for one in ENRICHMENTS:
-        for row, columns in zip(rows, one.batch(posts), strict=True):
-            row.update(columns)
-    return rows
-
-
-def _event(raw: Envelope, post: Post, columns: dict[str, object]) -> Envelope | InvalidEvent:
+def _event(draft: _Draft) -> Envelope | InvalidEvent:
+    raw, post = draft.raw, draft.post
     received = _moment(raw.extensions.get("receivedtime"))
     created = _created(raw, post)
     row = {
@@ -96,7 +109,7 @@ def _event(raw: Envelope, post: Post, columns: dict[str, object]) -> Envelope | 
         "received_at": _text(received),
         "text": post.text,
         "partial": post.partial,
-        **columns,
+        **draft.columns,
         "raw_event_id": raw.id,
         "enricher_version": ENRICHER_VERSION,
         "schema_version": SCHEMA_VERSION,

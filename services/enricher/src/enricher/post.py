@@ -61,8 +61,8 @@ class Post:
         return next(found, {})
 
     def is_cut(self, end: int) -> bool:
-        """Whether what ends at code point `end` of the text was cut there, so is not whole."""
-        return self.partial and self.text[end:].strip() == _ELLIPSIS
+        """Whether what ends at code point `end` of the text may have been longer."""
+        return self.partial and end == len(self.text) - 1 and self.text[end] == _ELLIPSIS
 
 
 def read(payload: object) -> Post:

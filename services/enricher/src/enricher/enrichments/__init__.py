@@ -24,14 +24,14 @@ class Enrichment:
     Attributes:
         schema: the JSON Schema of each column.
         single: a post's columns.
-        batch: each post's columns, the same as `single` gives one by one.
+        batch: each post's columns, the same as `single` gives; None where that gains nothing.
     """
 
     name: str
     version: int
     schema: Mapping[str, object]
     single: Callable[[Post], Columns]
-    batch: Callable[[Sequence[Post]], list[Columns]]
+    batch: Callable[[Sequence[Post]], list[Columns]] | None
 
 
 def discovered(path: Iterable[str] = __path__, package: str = __name__) -> tuple[Enrichment, ...]:
@@ -54,15 +54,10 @@ def _enrichment(module: ModuleType) -> Enrichment:
     missing = [part for part in ("VERSION", "SCHEMA", name) if not hasattr(module, part)]
     if missing:
         raise TypeError(f"{module.__file__}: an enrichment has {', '.join(missing)}")
-    single = getattr(module, name)
     return Enrichment(
         name=name,
         version=module.VERSION,
         schema=module.SCHEMA,
-        single=single,
-        batch=getattr(module, "batch", None) or _one_by_one(single),
+        single=getattr(module, name),
+        batch=getattr(module, "batch", None),
     )
-
-
-def _one_by_one(single: Callable[[Post], Columns]) -> Callable[[Sequence[Post]], list[Columns]]:
-    return lambda posts: [single(post) for post in posts]

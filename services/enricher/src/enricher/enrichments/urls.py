@@ -39,7 +39,11 @@ def urls(post: Post) -> dict[str, object]:
     """Return the post's URLs in the order of the text."""
     entities = given(post, "urls", "url")
     if entities is not None:
-        return {"urls": [_url(one, one["start"], one["end"]) for one in entities]}
+        # X lists the address of four pictures four times.
+        once: dict[int, Json] = {}
+        for one in entities:
+            once.setdefault(one["start"], one)
+        return {"urls": [_url(one, start, one["end"]) for start, one in once.items()]}
     found = matched(post, _URL, ("://",))
     return {"urls": [_url({"url": m[0]}, *m.span()) for m in found]}
 
