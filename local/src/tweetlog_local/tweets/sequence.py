@@ -12,7 +12,7 @@ import orjson
 
 from tweetlog_local.tweets.chance import Chance
 from tweetlog_local.tweets.compose import Composer, Payload
-from tweetlog_local.tweets.moments import START, window
+from tweetlog_local.tweets.moments import START, Moment, rfc3339, window
 from tweetlog_local.tweets.oddities import hostile, poison
 from tweetlog_local.tweets.world import world
 
@@ -25,6 +25,7 @@ _DUPLICATE = (40, 9)
 _OBSERVED_AGAIN = (100, 29)
 _POISON = (200, 19)
 _REPEATED_FROM = 128
+_LATER_MS = 6 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,16 @@ def lines(
     chance = Chance(seed)
     composer = Composer(chance, world(chance))
     span = window(start, days)
-    recent: list[tuple[bytes, Payload]] = []
+    recent: list[bytes] = []
     for number in range(tweets):
         moment = span.moment(number, tweets, chance.unit(), seed)
         payload = composer.payload(moment)
         line = _line(payload, number)
-        _remember(recent, number, line, payload)
+        _remember(recent, number, line)
         yield line + b"\n"
-        for other in _others(number, recent, line, payload, chance):
+        if _is(number, _OBSERVED_AGAIN):
+            yield orjson.dumps(_later(payload, moment)) + b"\n"
+        for other in _others(number, recent, line, chance):
             yield other + b"\n"
 
 
@@ -93,35 +96,33 @@ def _line(payload: Payload, number: int) -> bytes:
     return orjson.dumps(payload)
 
 
-def _remember(
-    recent: list[tuple[bytes, Payload]], number: int, line: bytes, payload: Payload
-) -> None:
+def _remember(recent: list[bytes], number: int, line: bytes) -> None:
     if number < _REPEATED_FROM:
-        recent.append((line, payload))
+        recent.append(line)
     else:
-        recent[number % _REPEATED_FROM] = (line, payload)
+        recent[number % _REPEATED_FROM] = line
 
 
-def _others(
-    number: int,
-    recent: list[tuple[bytes, Payload]],
-    line: bytes,
-    payload: Payload,
-    chance: Chance,
-) -> Iterator[bytes]:
+def _others(number: int, recent: list[bytes], line: bytes, chance: Chance) -> Iterator[bytes]:
     if _is(number, _DUPLICATE):
-        yield chance.one(recent)[0]
-    if _is(number, _OBSERVED_AGAIN):
-        yield orjson.dumps(_later(payload))
+        yield chance.one(recent)
     if _is(number, _POISON):
         yield poison(line, number // _POISON[0])
 
 
-def _later(payload: Payload) -> Payload:
-    """Return the payload as it is some hours later: the same tweet, more liked."""
+def _later(payload: Payload, moment: Moment) -> Payload:
+    """Return the payload as an archive holds it some hours later: the same tweet, more liked.
+
+    It says when it was observed, so that it wins over the first one in whatever order they come.
+    """
     tweet: dict[str, Any] = payload["data"]
     counts = {name: count * 3 + 1 for name, count in tweet["public_metrics"].items()}
-    return {**payload, "data": {**tweet, "public_metrics": counts}}
+    retrieved_at = rfc3339(moment.ms + _LATER_MS)
+    return {
+        **payload,
+        "data": {**tweet, "public_metrics": counts},
+        "__twarc": {"version": "made up", "retrieved_at": retrieved_at},
+    }
 
 
 def _is(number: int, place: tuple[int, int]) -> bool:
