@@ -20,7 +20,7 @@ from tweetlog_local.pubsub.bell import Bell
 from tweetlog_local.pubsub.bigquery_rows import RowFormat
 from tweetlog_local.pubsub.broker import BigQueryState, Broker, Delivery, LiveSubscription
 from tweetlog_local.pubsub.delivery import NEVER, Holder
-from tweetlog_local.pubsub.errors import ApiError, failed_precondition
+from tweetlog_local.pubsub.errors import ApiError
 from tweetlog_local.pubsub.resources import TableName, table_name
 
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
@@ -33,6 +33,7 @@ BATCH = 500  # rows an append
 BATCH_BYTES = 5_000_000  # an append; the API's limit is 10 MB or more
 LINGER = 0.1  # seconds that a batch waits for more rows
 ANSWER_TIMEOUT = 60.0  # seconds for an append; then it is sent again
+SCHEMA_TIMEOUT = 10.0  # seconds to read a table's columns
 RETRY = Backoff(0.1, 5.0)
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -63,17 +64,13 @@ class Rows:
 
 
 class BigQuery:
-    """The Storage Write API at one endpoint; without an endpoint, subscriptions are refused."""
+    """The Storage Write API at one endpoint."""
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
 
     async def check_table(self, subscription: Proto) -> None:
         """Refuse a BigQuery subscription whose table is missing or of another shape."""
-        if self._endpoint is None:
-            raise failed_precondition(
-                "no BigQuery to write to: start the embedded Pub/Sub with --bigquery-endpoint"
-            )
         table = table_name(subscription.bigquery_config.table)
         async with self.channel() as channel:
             try:
@@ -97,7 +94,7 @@ async def table_schema(channel: Any, table: TableName) -> Proto:
         response_deserializer=WriteStream.FromString,
     )
     request = GetWriteStreamRequest(name=table.default_stream, view=types.WriteStreamView.FULL)
-    stream = await get(request, metadata=_routing("name", table), timeout=ANSWER_TIMEOUT)
+    stream = await get(request, metadata=_routing("name", table), timeout=SCHEMA_TIMEOUT)
     return stream.table_schema
 
 

@@ -120,7 +120,9 @@ def _check_value(name: str, value: object) -> None:
     if allowed is None:
         raise RuleError(f"{name!r} is unknown in a fault rule; known: {', '.join(FIELDS)}")
     if not isinstance(value, allowed) or isinstance(value, bool):
-        raise RuleError(f"{name} must be a {' or '.join(t.__name__ for t in allowed)}: {value!r}")
+        raise RuleError(
+            f"{name} must be of type {' or '.join(t.__name__ for t in allowed)}: {value!r}"
+        )
     if isinstance(value, int | float) and not 0 <= value < float("inf"):
         raise RuleError(f"{name} must not be negative: {value!r}")
 

@@ -2,29 +2,31 @@
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from tweetlog_local.pubsub import cleanup, grpc_edge
-from tweetlog_local.pubsub.bigquery_sink import BigQuery, sink
+from tweetlog_local.pubsub.api import Proto
 from tweetlog_local.pubsub.broker import Broker
-from tweetlog_local.pubsub.consumers import Consumers
+from tweetlog_local.pubsub.consumers import Consumer, Consumers
 from tweetlog_local.pubsub.control import Control
+from tweetlog_local.pubsub.errors import failed_precondition
 from tweetlog_local.pubsub.faults import Faults
 from tweetlog_local.pubsub.log import Log
 from tweetlog_local.pubsub.publisher import Publisher
 from tweetlog_local.pubsub.push import pusher
 from tweetlog_local.pubsub.replay import Snapshots
 from tweetlog_local.pubsub.streaming import StreamingPull
-from tweetlog_local.pubsub.subscriber import Subscriber
+from tweetlog_local.pubsub.subscriber import CheckTable, Subscriber
 
 FLUSH_EVERY = 0.1  # seconds; what was acknowledged since is delivered again after a kill
+GRACE = 0.2  # seconds for calls under way when the server stops
 CLEAN_EVERY = 10.0  # seconds; the shortest retention is ten minutes
 
 
@@ -55,68 +57,80 @@ class Ports:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Ports]:
     """Serve while the context lasts; the data directory is consistent when it ends."""
-    with closing(Log(settings.data_dir)) as log:
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context(closing(Log(settings.data_dir)))
         broker = Broker(log, clock=time.time, faults=Faults(), epoch=secrets.token_hex(4))
+        stack.callback(broker.flush)
         snapshots = Snapshots(broker)
-        bigquery = BigQuery(settings.bigquery_endpoint)
-        consumers = Consumers(
-            broker,
-            {
-                "push": pusher(broker, settings.max_push_in_flight),
-                "bigquery": sink(broker, bigquery),
-            },
-        )
-        server, port = await _grpc_server(settings, broker, snapshots, consumers, bigquery)
-        control = await _control_server(settings, broker)
-        consumers.start()
-        housekeeping = [
-            asyncio.create_task(_flush_for_ever(broker)),
-            asyncio.create_task(_clean_for_ever(broker, snapshots)),
-        ]
-        try:
-            yield Ports(port, control.sockets[0].getsockname()[1])
-        finally:
-            control.close()
-            await consumers.stop()
-            await server.stop(grace=0.2)
-            for task in housekeeping:
-                task.cancel()
-            await asyncio.gather(*housekeeping, return_exceptions=True)
-            broker.flush()
-
-
-async def _grpc_server(
-    settings: Settings,
-    broker: Broker,
-    snapshots: Snapshots,
-    consumers: Consumers,
-    bigquery: BigQuery,
-) -> tuple[Any, int]:
-    publisher = Publisher(broker, snapshots)
-    subscriber = Subscriber(broker, snapshots, consumers, bigquery.check_table)
-    server = grpc.aio.server(options=grpc_edge.OPTIONS)
-    server.add_generic_rpc_handlers(
-        (
-            grpc_edge.service(grpc_edge.PUBLISHER, publisher),
-            grpc_edge.service(grpc_edge.SUBSCRIBER, subscriber),
+        for task in (_flush_for_ever(broker), _clean_for_ever(broker, snapshots)):
+            stack.push_async_callback(_cancelled, asyncio.create_task(task))
+        sink, check_table = _bigquery(broker, settings.bigquery_endpoint)
+        push = pusher(broker, settings.max_push_in_flight)
+        consumers = Consumers(broker, {"push": push} | sink)
+        stack.push_async_callback(consumers.stop)
+        handlers = (
+            grpc_edge.service(grpc_edge.PUBLISHER, Publisher(broker, snapshots)),
+            grpc_edge.service(
+                grpc_edge.SUBSCRIBER, Subscriber(broker, snapshots, consumers, check_table)
+            ),
             grpc_edge.streaming_pull(StreamingPull(broker, consumers).serve),
             grpc_edge.RefusedServices(),
         )
+        control_port = await _serve_control(stack, settings, Control(broker))
+        consumers.start()
+        port = await _serve_grpc(stack, settings, handlers)
+        yield Ports(port, control_port)
+
+
+def _bigquery(broker: Broker, endpoint: str | None) -> tuple[dict[str, Consumer], CheckTable]:
+    if endpoint is None:
+        return {}, _refuse_bigquery
+    from tweetlog_local.pubsub import bigquery_sink  # noqa: PLC0415 - half a second to import
+
+    bigquery = bigquery_sink.BigQuery(endpoint)
+    return {"bigquery": bigquery_sink.sink(broker, bigquery)}, bigquery.check_table
+
+
+async def _refuse_bigquery(_subscription: Proto) -> None:
+    raise failed_precondition(
+        "no BigQuery to write to: start the embedded Pub/Sub with --bigquery-endpoint"
     )
-    try:
-        port = server.add_insecure_port(f"{settings.host}:{settings.port}")
-    except RuntimeError as error:
-        raise _taken(settings.host, settings.port, "--port") from error
-    await server.start()
-    return server, port
 
 
-async def _control_server(settings: Settings, broker: Broker) -> asyncio.Server:
-    control = Control(broker)
+async def _serve_control(stack: AsyncExitStack, settings: Settings, control: Control) -> int:
+    host, port = settings.host, settings.control_port
     try:
-        return await asyncio.start_server(control.serve, settings.host, settings.control_port)
+        server = await asyncio.start_server(control.serve, host, port)
     except OSError as error:
-        raise _taken(settings.host, settings.control_port, "--control-port") from error
+        raise _taken(host, port, "--control-port") from error
+    stack.callback(server.close)
+    bound: int = server.sockets[0].getsockname()[1]
+    return bound
+
+
+async def _serve_grpc(
+    stack: AsyncExitStack, settings: Settings, handlers: tuple[grpc.GenericRpcHandler, ...]
+) -> int:
+    _require_free(settings.host, settings.port)
+    server = grpc.aio.server(options=grpc_edge.OPTIONS)
+    stack.push_async_callback(server.stop, GRACE)
+    server.add_generic_rpc_handlers(handlers)
+    port: int = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await server.start()
+    return port
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Ask for the port as gRPC will: gRPC itself would also print a line about its sources."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise _taken(host, port, "--port") from error
 
 
 def _taken(host: str, port: int, option: str) -> PortError:
