@@ -38,8 +38,8 @@ def main(arguments: list[str]) -> int:
         print(mistakes, file=sys.stderr)  # noqa: T201 - for who started it, before any log
         return 2
     except OSError as reason:
-        where = f"{settings.host}:{settings.port}"
-        print(f"cannot listen on {where}: {reason.strerror}; set PORT", file=sys.stderr)  # noqa: T201 - as above
+        where, why = f"{settings.host}:{settings.port}", os.strerror(reason.errno or 0)
+        print(f"cannot listen on {where}: {why}; set PORT", file=sys.stderr)  # noqa: T201 - as above
         return 2
     logs.configure("loader", project=settings.project, level=settings.log_level)
     if entrance == "push":

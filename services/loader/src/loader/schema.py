@@ -76,7 +76,10 @@ def _date(value: Any) -> int:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits
+        return _refuse(value)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,7 @@ class Encoder:
             raise _unfit(f"no column for {names}, and no column {EXTRA} to keep it in")
         before = orjson.loads(fields[EXTRA]) if EXTRA in fields else {}
         before = before if isinstance(before, dict) else {EXTRA: before}
-        fields[EXTRA] = _json({**before, **unknown})
+        fields[EXTRA] = _fitted(EXTRA, _json, {**before, **unknown})
 
     def _blamed(self, fields: Mapping[str, Any]) -> str | None:
         """Return which column the message class did not take, in words."""
