@@ -103,7 +103,7 @@ class Process:
     def complaint(self) -> str:
         """Return the last line that the program wrote for a person, not for a machine."""
         lines = self._log_lines()
-        return next((line for line in reversed(lines) if not line.startswith("{")), "")
+        return next((one for one in reversed(lines) if not one.startswith(("{", " "))), "")
 
     def last_output(self) -> dict[str, object]:
         """Return the last line of JSON on the program's standard output; empty if none."""

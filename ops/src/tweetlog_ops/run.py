@@ -214,7 +214,7 @@ def generate(file: Path, *, tweets: int, seed: int) -> None:
 
     draft = file.with_suffix(".draft")
     with draft.open("wb") as out:
-        out.writelines(line + b"\n" for line in lines(tweets, seed))
+        out.writelines(lines(tweets, seed))
     draft.replace(file)
 
 

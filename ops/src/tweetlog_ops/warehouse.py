@@ -81,6 +81,8 @@ class Warehouse:
             found = job.result(retry=_RETRY, timeout=_TIMEOUT)
         except exceptions.GoogleAPICallError as reason:
             raise CommandError(f"query refused: {_first_line(reason.message)}") from None
+        except exceptions.RetryError as reason:
+            raise CommandError(f"warehouse not reachable: {_first_line(reason.cause)}") from None
         except requests.RequestException as reason:
             raise CommandError(f"warehouse not reachable: {_first_line(reason)}") from None
         except GoogleAuthError as reason:
@@ -100,7 +102,7 @@ class Warehouse:
         dataset = bigquery.Dataset(f"{self.project}.{self.dataset}")
         try:
             self._client.create_dataset(dataset, exists_ok=True, retry=_RETRY, timeout=_TIMEOUT)
-        except (exceptions.GoogleAPICallError, requests.RequestException) as reason:
+        except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
         for statement in statements:
             self.query(statement.sql)
@@ -114,7 +116,7 @@ class Warehouse:
             return {table.table_id for table in listed}
         except exceptions.NotFound:
             return set()
-        except (exceptions.GoogleAPICallError, requests.RequestException) as reason:
+        except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
 
 

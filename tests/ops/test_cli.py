@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from tweetlog_ops.cli import main
+
+COMMANDS = ((), ("run",), ("query",), ("verify",), ("warehouse",), ("warehouse", "apply"))
+
+
+def exit_code(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*command, "--help") == 0
+
+    shown = capsys.readouterr().out
+    assert "example: tweetlog" in shown or "see: " in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("verify", "--from", "yesterday"), "--from: Invalid isoformat string: 'yesterday'"),
+        (("verify", "--to", "2026-01-31T12:00:00"), "--to: '2026-01-31T12:00:00' has no time zone"),
+        (("verify", "--from", "2026-02-01", "--to", "2026-01-01"), "--from is not before --to"),
+        (("verify", "--from", "2999-01-01"), "--from lies in the future"),
+        (("query", "SELECT 1"), "no data here yet"),
+        (("run", "no-such-file.ndjson"), "no-such-file.ndjson: no such file"),
+        (("run", "--tweets", "-5"), "'-5' is not a whole number"),
+        (("run", "--tweets", "many"), "'many' is not a whole number"),
+        (("run", "--delivery", "pigeon"), "invalid choice: 'pigeon'"),
+        (("sing",), "invalid choice: 'sing'"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = () if arguments[0] == "sing" else ("--data-dir", str(tmp_path / "data"))
+
+    code = exit_code(arguments[0], *place, *arguments[1:])
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert code == 2
+    assert complaint in last
+    assert not (tmp_path / "data").exists()
