@@ -140,6 +140,7 @@ class Encoder:
         descriptor: the `DescriptorProto` that the bytes follow: no package, every nested type
             inside the root.
         columns: the names that have a column.
+        message: the class of the bytes' protobuf message.
     """
 
     def __init__(self, schema: Any, *, changes: bool) -> None:
@@ -151,7 +152,7 @@ class Encoder:
         if changes:
             for name in (CHANGE_TYPE, CHANGE_SEQUENCE):
                 _add(self.descriptor, name, _Proto.TYPE_STRING, repeated=False)
-        self._message = _message(self.descriptor)
+        self.message: Any = _message(self.descriptor)
 
     def encode(self, row: Row) -> bytes:
         """Return the row's bytes.
@@ -159,23 +160,28 @@ class Encoder:
         Raises:
             InvalidEvent: if a value does not fit its column, or has none and there is no `extra`.
         """
-        fields = self._fields(row.values)
+        fields = self.fields(row)
         if self._changes:
             fields[CHANGE_TYPE] = row.change
             fields[CHANGE_SEQUENCE] = row.sequence
         try:
-            encoded: bytes = self._message(**fields).SerializeToString()
+            encoded: bytes = self.message(**fields).SerializeToString()
         except (TypeError, ValueError):
             encoded = self._encode_with_care(row.values, fields)
         return encoded
 
-    def _fields(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def fields(self, row: Row) -> dict[str, Any]:
+        """Return what the message class takes for the row, but for what changes carry.
+
+        Raises:
+            InvalidEvent: as `encode`.
+        """
         fields: dict[str, Any] = {}
         unknown: dict[str, Any] = {}
         columns = self._by_name
         name = ""
         try:
-            for name, value in values.items():
+            for name, value in row.values.items():
                 if value is not None:
                     if name in columns:
                         passes, convert = columns[name]
@@ -202,7 +208,7 @@ class Encoder:
         if kept:
             self._keep(fields, kept)
         try:
-            encoded: bytes = self._message(**fields).SerializeToString()
+            encoded: bytes = self.message(**fields).SerializeToString()
         except (TypeError, ValueError) as reason:
             raise _unfit(self._blamed(fields) or str(reason)) from None
         return encoded
@@ -219,7 +225,7 @@ class Encoder:
         """Return which column the message class did not take, in words."""
         for name, value in fields.items():
             try:
-                self._message(**{name: value})
+                self.message(**{name: value})
             except (TypeError, ValueError) as reason:
                 return f"column {name}: {_shown(value)} does not fit: {reason}"
         return None

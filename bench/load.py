@@ -1,0 +1,314 @@
+"""How fast the loader is: its encoder, its two entrances into the embedded BigQuery, one append.
+
+Example: python bench/load.py --rounds 3
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery as rest
+from google.cloud import pubsub_v1  # type: ignore[attr-defined] # a namespace of many packages
+
+from loader.row import Row, rows
+from loader.schema import Encoder
+from loader.writer import BigQuery, Writer
+from tweetlog import events
+from tweetlog.delivery import Delivery, encode
+from tweetlog.envelope import Envelope
+from tweetlog_local import bigquery, pubsub
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLES_SQL = ROOT / "warehouse" / "tables.sql"
+PROJECT = "tweetlog-local"
+TOPIC = f"projects/{PROJECT}/topics/tweets-enriched"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/tweets-enriched-loader"
+TABLE = f"projects/{PROJECT}/datasets/tweetlog/tables/tweets"
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def an_event(number: int) -> Envelope:
+    """Return an enriched event with the columns and the raw payload of an ordinary tweet."""
+    tweet_id = str(1_590_000_000_000_000_000 + number)
+    text = "Reading #BigQuery and #PubSub notes with @somebody, see https://t.co/abcdefghij 🚀"
+    raw = {
+        "data": {
+            "id": tweet_id,
+            "text": text,
+            "author_id": "2244994945",
+            "conversation_id": tweet_id,
+            "created_at": "2026-01-31T11:59:00.000Z",
+            "lang": "en",
+            "public_metrics": {"like_count": 3, "retweet_count": 1, "reply_count": 0},
+            "entities": {"hashtags": [{"tag": "BigQuery", "start": 8, "end": 17}]},
+        },
+        "includes": {"users": [{"id": "2244994945", "username": "somebody", "name": "Some Body"}]},
+        "matching_rules": [{"id": "1166916266197536768", "tag": "tweetlog/data"}],
+    }
+    data = {
+        "tweet_id": tweet_id,
+        "created_at": "2026-01-31T11:59:00.000Z",
+        "received_at": "2026-01-31T11:59:01.000Z",
+        "text": text,
+        "partial": False,
+        "author_id": "2244994945",
+        "author_username": "somebody",
+        "conversation_id": tweet_id,
+        "kind": "original",
+        "reply_to_id": None,
+        "language": "en",
+        "language_confidence": 0.98,
+        "language_source": "detector",
+        "x_lang": "en",
+        "hashtags": [
+            {"tag": "BigQuery", "folded": "bigquery", "start": 8, "end": 17},
+            {"tag": "PubSub", "folded": "pubsub", "start": 22, "end": 29},
+        ],
+        "mentions": [{"username": "somebody", "user_id": None, "start": 41, "end": 50}],
+        "cashtags": [],
+        "urls": [{"url": "https://t.co/abcdefghij", "host": "t.co", "start": 56, "end": 79}],
+        "media": [],
+        "like_count": 3,
+        "retweet_count": 1,
+        "reply_count": 0,
+        "possibly_sensitive": False,
+        "rules": [{"id": "1166916266197536768", "tag": "tweetlog/data"}],
+        "raw_event_id": tweet_id,
+        "enricher_version": 1,
+        "schema_version": 1,
+        "_CHANGE_TYPE": "UPSERT",
+        "_CHANGE_SEQUENCE_NUMBER": events.sequence(version=1, observed=NOW),
+        "raw": raw,
+    }
+    return events.enriched(
+        events.received(tweet_id, json.dumps(raw).encode()), json.dumps(data).encode(), version=1
+    )
+
+
+def made_rows(deliveries: list[Delivery]) -> list[Row]:
+    """Return the rows of the deliveries."""
+    return [row for delivery in deliveries for row in rows(delivery, loaded_at=NOW)]
+
+
+def rate(
+    work: Callable[[], object], count: int, clock: Callable[[], float] = time.monotonic
+) -> float:
+    """Return how many a second `work` does, doing `count`."""
+    start = clock()
+    work()
+    return count / (clock() - start)
+
+
+def bench_encoder(service: BigQuery, count: int) -> dict[str, float]:
+    """Rows a second of one core: the row from the event, its bytes, and the bare message class."""
+    deliveries = [Delivery(an_event(n), publish_time=NOW) for n in range(count)]
+    encoder = Encoder(service.schema(f"{TABLE}/streams/_default"), changes=True)
+    made = made_rows(deliveries)
+    fields = [encoder.fields(row) for row in made]
+    message = encoder.message
+    cpu = time.process_time
+    return {
+        "event to row": rate(lambda: made_rows(deliveries), count, cpu),
+        "row to bytes": rate(lambda: [encoder.encode(row) for row in made], count, cpu),
+        "the message class alone": rate(
+            lambda: [message(**one).SerializeToString() for one in fields], count, cpu
+        ),
+    }
+
+
+def bench_appends(service: BigQuery, count: int, rows_each: int) -> dict[str, float]:
+    """Rows a second of pipelined appends, and the latency of single ones, in milliseconds."""
+    writer = Writer(service, TABLE)
+    made = made_rows([Delivery(an_event(n), publish_time=NOW) for n in range(count)])
+    pieces = [made[n : n + rows_each] for n in range(0, count, rows_each)]
+    writer.append(made[:1]).result()
+
+    def pipelined() -> None:
+        for outcome in [writer.append(piece) for piece in pieces]:
+            outcome.result()
+
+    result = {f"rows/s, {rows_each} rows an append": rate(pipelined, count)}
+    latencies = []
+    for piece in pieces[:20]:
+        start = time.monotonic()
+        writer.append(piece).result()
+        latencies.append(1000 * (time.monotonic() - start))
+    result[f"ms an append of {rows_each} rows"] = statistics.median(latencies)
+    latencies = []
+    for row in made[:50]:
+        start = time.monotonic()
+        writer.append([row]).result()
+        latencies.append(1000 * (time.monotonic() - start))
+    result["ms an append of 1 row"] = statistics.median(latencies)
+    writer.close()
+    return result
+
+
+@contextmanager
+def a_loader(entrance: str, write_endpoint: str, broker: str) -> Iterator[int]:
+    """Run a loader and yield its port."""
+    environ = {
+        **os.environ,
+        "TWEETLOG_PROJECT": PROJECT,
+        "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": write_endpoint,
+        "PUBSUB_EMULATOR_HOST": broker,
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+    }
+    command = [sys.executable, "-m", "loader", entrance]
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+    try:
+        port, lines = 0, iter(process.stderr or ())
+        for line in lines:
+            message = json.loads(line)["message"]
+            port = int(message.rsplit(":", 1)[1]) if " on 127.0.0.1:" in message else port
+            if message == "ready":
+                break
+        threading.Thread(target=lambda: list(lines), daemon=True).start()
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def loaded(port: int) -> float:
+    """Return how many rows of tweets the loader counts as confirmed."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+        for line in response.read().decode().splitlines():
+            if line.startswith('tweetlog_loader_rows_total{change="upsert",table="tweets"}'):
+                return float(line.split()[-1])
+    return 0.0
+
+
+def bench_push(port: int, count: int, connections: int) -> dict[str, float]:
+    """Deliveries a second of the push entrance, over so many connections at once."""
+    bodies = [encode(an_event(n)) for n in range(count)]
+
+    def some(first: int) -> int:
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        good = 0
+        for data, attributes in bodies[first::connections]:
+            connection.request("POST", "/", data, attributes)
+            response = connection.getresponse()
+            response.read()
+            good += response.status == 204  # noqa: PLR2004 - No Content
+        return good
+
+    def everything() -> None:
+        with ThreadPoolExecutor(connections) as pool:
+            good = sum(pool.map(some, range(connections)))
+        if good != count:
+            raise SystemExit(f"only {good} of {count} deliveries were acknowledged")
+
+    return {f"deliveries/s over {connections} connections": rate(everything, count)}
+
+
+def bench_pull(
+    write_endpoint: str, broker: str, publisher: pubsub_v1.PublisherClient, count: int
+) -> dict[str, float]:
+    """Rows a second of the pull entrance: from the first that is loaded to the last."""
+    messages = [encode(an_event(n)) for n in range(count)]
+    for future in [publisher.publish(TOPIC, data, **more) for data, more in messages]:
+        future.result()
+    with a_loader("pull", write_endpoint, broker) as port:
+        while loaded(port) == 0:
+            time.sleep(0.005)
+        start, already = time.monotonic(), loaded(port)
+        while loaded(port) < count:
+            time.sleep(0.02)
+        return {"rows/s": (count - already) / (time.monotonic() - start)}
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each figure."""
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def show(title: str, figures: dict[str, float]) -> None:
+    """Print the figures."""
+    for name, value in figures.items():
+        shown = f"{value:12,.1f}" if value < 1000 else f"{value:12,.0f}"  # noqa: PLR2004 - four digits say enough
+        print(f"{title:10} {name:40} {shown}")
+
+
+def make_warehouse(server: bigquery.Running) -> None:
+    """Make the warehouse's tables."""
+    client = rest.Client(
+        PROJECT,
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options=ClientOptions(api_endpoint=server.rest),
+    )
+    client.create_dataset("tweetlog")
+    client.query_and_wait(TABLES_SQL.read_text())
+
+
+def make_topology(broker: str) -> pubsub_v1.PublisherClient:
+    """Make the topic and its subscription; return the publisher."""
+    os.environ["PUBSUB_EMULATOR_HOST"] = broker
+    publisher = pubsub_v1.PublisherClient()
+    publisher.create_topic(name=TOPIC)
+    with pubsub_v1.SubscriberClient() as subscriber:
+        subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=60)
+    return publisher
+
+
+def main() -> None:
+    """Run the benches that were asked for and print medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ["encoder", "appends", "push", "pull"]
+    parser.add_argument("--only", choices=names, action="append", help="one of the benches")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is run (3)")
+    parser.add_argument("--rows", type=int, default=20_000, help="rows of a round (20000)")
+    parser.add_argument("--pushes", type=int, default=4_000, help="pushes of a round (4000)")
+    parser.add_argument("--connections", type=int, default=64, help="pushes at once (64)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        data = Path(folder)
+        server = stack.enter_context(bigquery.running(data / "bigquery", project=PROJECT))
+        broker = stack.enter_context(pubsub.running(data / "pubsub")).address
+        make_warehouse(server)
+        publisher = make_topology(broker)
+        run(options, server.grpc, broker, publisher)
+
+
+def run(
+    options: Any, write_endpoint: str, broker: str, publisher: pubsub_v1.PublisherClient
+) -> None:
+    """Run the benches against servers that are up."""
+    wanted = options.only or ["encoder", "appends", "push", "pull"]
+    rounds = range(options.rounds)
+    service = BigQuery(write_endpoint)
+    if "encoder" in wanted:
+        show("encoder", medians([bench_encoder(service, options.rows) for _ in rounds]))
+    if "appends" in wanted:
+        show("appends", medians([bench_appends(service, options.rows, 500) for _ in rounds]))
+    if "push" in wanted:
+        with a_loader("push", write_endpoint, broker) as port:
+            bench_push(port, 200, options.connections)
+            found = [bench_push(port, options.pushes, options.connections) for _ in rounds]
+        show("push", medians(found))
+    if "pull" in wanted:
+        found = [bench_pull(write_endpoint, broker, publisher, options.rows) for _ in rounds]
+        show("pull", medians(found))
+
+
+if __name__ == "__main__":
+    main()
