@@ -1,5 +1,6 @@
 """The envelope: a CloudEvent as one frozen value, its data left as the bytes that came."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ _CORE = frozenset(
 )
 # These follow an event through the pipeline to everything that is derived from it.
 _INHERITED = ("replayid", "receivedtime", "traceparent")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -72,14 +74,24 @@ class Envelope:
         return {k: v for k, v in core.items() if v is not None} | dict(self.extensions)
 
     def json(self) -> Any:
-        """Return the data parsed as JSON.
+        r"""Return the data parsed as JSON.
+
+        X sends half of a surrogate pair (`\ud83d`) now and then. JSON can write it and no text can
+        hold it; it is read as U+FFFD: one code point as well, so that X's positions hold.
 
         Raises:
             InvalidEvent: if the data is not JSON.
         """
         try:
             return orjson.loads(self.data)
-        except orjson.JSONDecodeError as reason:
+        except orjson.JSONDecodeError:
+            return self._json_with_half_pairs()
+
+    def _json_with_half_pairs(self) -> Any:
+        try:
+            text = json.dumps(json.loads(self.data.decode()), ensure_ascii=False)
+            return orjson.loads(_SURROGATE.sub("\ufffd", text))
+        except (ValueError, RecursionError) as reason:
             msg = f"{self.id}: data is not JSON: {reason}"
             raise InvalidEvent(msg, reason_class="not_json") from None
 
