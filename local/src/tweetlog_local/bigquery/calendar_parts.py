@@ -284,9 +284,7 @@ def parse_pattern(pattern: exp.Expr) -> tuple[str, bool]:
     found, zoned = [], False
     for element in elements(_constant(pattern)):
         code = element[1:]
-        if not element.startswith("%"):
-            found.append(element)
-        elif code in PARSED:
+        if not element.startswith("%") or code in PARSED:
             found.append(element)
         elif code in PARSE_COMPOSED:
             found.append(PARSE_COMPOSED[code])

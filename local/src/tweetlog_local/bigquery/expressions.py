@@ -26,6 +26,16 @@ def string(value: str) -> exp.Expr:
     return exp.Literal.string(value)
 
 
+def struct(parts: Sequence[tuple[str, exp.Expr]]) -> exp.Expr:
+    """Return a STRUCT with these names and values."""
+    return exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value)
+            for name, value in parts
+        ]
+    )
+
+
 def concatenated(pieces: Sequence[exp.Expr]) -> exp.Expr:
     """Return the pieces joined; NULL if one of them is."""
     if not pieces:

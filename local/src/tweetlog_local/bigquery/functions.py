@@ -26,6 +26,7 @@ from tweetlog_local.bigquery.expressions import (
     conditional,
     integer,
     string,
+    struct,
     typed,
 )
 from tweetlog_local.bigquery.json_paths import duckdb_path
@@ -323,16 +324,16 @@ def _generate_timestamp_array(arguments: Arguments) -> exp.Expr:
 
 
 def _struct(arguments: Arguments) -> exp.Expr:
-    return exp.Struct(
-        expressions=[_struct_part(index, item) for index, item in enumerate(arguments)]
-    )
+    names = [_part_name(item) for item in arguments]
+    values = [item.this if isinstance(item, exp.Alias) else item for item in arguments]
+    if not any(names):
+        return call("row", *values)
+    named = [name or f"_field_{index + 1}" for index, name in enumerate(names)]
+    return struct(list(zip(named, values, strict=True)))
 
 
-def _struct_part(index: int, item: exp.Expr) -> exp.Expr:
-    name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column, exp.Dot)) else ""
-    value = item.this if isinstance(item, exp.Alias) else item
-    named = exp.to_identifier(name or f"_field_{index + 1}", quoted=True)
-    return exp.PropertyEQ(this=named, expression=value)
+def _part_name(item: exp.Expr) -> str:
+    return item.alias_or_name if isinstance(item, (exp.Alias, exp.Column, exp.Dot)) else ""
 
 
 # Dates and times

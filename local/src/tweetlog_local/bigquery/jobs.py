@@ -14,7 +14,8 @@ from typing import Any
 from tweetlog_local.bigquery import wire
 from tweetlog_local.bigquery.errors import AlreadyExists, ApiError, Invalid, NotFound
 from tweetlog_local.bigquery.parameters import parameters_of
-from tweetlog_local.bigquery.statements import Outcome, Session, run, script
+from tweetlog_local.bigquery.session import Outcome, Session
+from tweetlog_local.bigquery.statements import run, script
 from tweetlog_local.bigquery.warehouse import Warehouse
 
 RESULT_BYTES = 256 * 1024 * 1024

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 TWIN = "__as"
+SAFE = "bq_safe_"
 UNTYPED = ""
 
 
@@ -33,9 +34,17 @@ def _same(body: str, *kinds: str) -> dict[str, str]:
     return dict.fromkeys(kinds, body)
 
 
+MARK = "BigQuery: "
+
+
+def literal_marked(message: str) -> str:
+    """Return DuckDB's expression of an error's text, marked as ours."""
+    return f"'{MARK}' || {message}"
+
+
 def _checked(condition: str, message: str, body: str, kind: str = "DOUBLE") -> str:
     """Return `body`, or an error; error() itself would be refused inside TRY."""
-    failing = f"CAST({message} AS {'INT' if kind == 'VARCHAR' else kind})"
+    failing = f"CAST({literal_marked(message)} AS {'INT' if kind == 'VARCHAR' else kind})"
     return f"CASE WHEN {condition} THEN CAST({failing} AS {kind}) ELSE {body} END"
 
 
@@ -67,7 +76,7 @@ INT64_TEXT = _checked(
 )
 BOOL_TEXT = (
     "CASE lower(a) WHEN 'true' THEN true WHEN 'false' THEN false "
-    "ELSE CAST('Bad bool value: ' || a AS BOOLEAN) END"
+    "ELSE CAST('BigQuery: Bad bool value: ' || a AS BOOLEAN) END"
 )
 TIMESTAMP_TEXT = _checked(
     "NOT regexp_matches(a, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}')",
@@ -81,9 +90,10 @@ WEEK_OF_YEAR = "CAST((dayofyear(a) + 6 - (isodow(a) - 1 - k + 7) % 7) // 7 AS BI
 UTC = "timezone('UTC', a)"
 ISO_YEAR = "CAST(date_trunc('week', make_date(CAST(isoyear(a) AS BIGINT), 1, 4)) AS TIMESTAMP)"
 START = "CASE WHEN p = 0 THEN 1 WHEN p < 0 THEN greatest(length(a) + p + 1, 1) ELSE p END"
+# TRY does not see into CASE, so that what cannot be parsed is asked for.
 JSON_SCALAR = (
-    "TRY(CASE WHEN json_type(a, p) NOT IN ('OBJECT', 'ARRAY', 'NULL') "
-    "THEN json_extract_string(a, p) END)"
+    "CASE WHEN json_valid(a) THEN CASE WHEN json_type(a, p) NOT IN ('OBJECT', 'ARRAY', 'NULL') "
+    "THEN json_extract_string(a, p) END END"
 )
 JSON_NUMBER = "('BIGINT', 'UBIGINT', 'DOUBLE')"
 TEXT_OF_JSON = "json_extract_string(a, '$')"
@@ -92,7 +102,7 @@ TEXT_OF_JSON = "json_extract_string(a, '$')"
 def _json_as(kinds: str, what: str, body: str) -> str:
     return (
         f"CASE WHEN json_type(a) IN {kinds} THEN {body} WHEN json_type(a) IS NOT NULL "
-        f"THEN error('The provided JSON input is not {what}') END"
+        f"THEN error('BigQuery: The provided JSON input is not {what}') END"
     )
 
 
@@ -193,7 +203,11 @@ NUMERIC = (
     Macro("bq_ceil", "a", _same("ceil(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),
     Macro("bq_floor", "a", _same("floor(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),
     Macro("bq_round", "a", _same("round(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),
-    Macro("bq_round_to", "a, n", _same("round(CAST(a AS DOUBLE), n)", *INTEGERS, "DOUBLE")),
+    Macro(
+        "bq_round_to",
+        "a, n",
+        _same("round(CAST(a AS DOUBLE), CAST(n AS INT))", *INTEGERS, "DOUBLE"),
+    ),
     Macro("bq_trunc_number", "a", _same("trunc(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),
     _plain(
         "bq_sqrt", "a", _checked("a < 0", "'Argument to SQRT cannot be negative: ' || a", "sqrt(a)")
@@ -267,20 +281,22 @@ JSONS = (
         "bq_json_query",
         "a, p",
         JSON="json_extract(a, p)",
-        VARCHAR="TRY(nullif(CAST(json_extract(a, p) AS VARCHAR), 'null'))",
+        VARCHAR="CASE WHEN json_valid(a) "
+        "THEN nullif(CAST(json_extract(a, p) AS VARCHAR), 'null') END",
     ),
     _typed(
         "bq_json_query_array",
         "a, p, w",
         JSON="CASE WHEN json_type(a, p) = 'ARRAY' THEN json_extract(a, w) END",
-        VARCHAR="TRY(CASE WHEN json_type(a, p) = 'ARRAY' "
-        "THEN CAST(json_extract(a, w) AS VARCHAR[]) END)",
+        VARCHAR="CASE WHEN json_valid(a) THEN CASE WHEN json_type(a, p) = 'ARRAY' "
+        "THEN CAST(json_extract(a, w) AS VARCHAR[]) END END",
     ),
     _typed(
         "bq_json_value_array",
         "a, p, w",
-        VARCHAR="TRY(CASE WHEN json_type(a, p) = 'ARRAY' AND NOT list_has_any("
-        "json_type(a, w), ['OBJECT', 'ARRAY']) THEN json_extract_string(a, w) END)",
+        VARCHAR="CASE WHEN json_valid(a) THEN CASE WHEN json_type(a, p) = 'ARRAY' "
+        "AND NOT list_has_any(json_type(a, w), ['OBJECT', 'ARRAY']) "
+        "THEN json_extract_string(a, w) END END",
     ),
     _typed("bq_parse_json", "a", VARCHAR="json(a)"),
     _typed(
@@ -351,20 +367,20 @@ JSONS = (
         "WHEN typeof(a) = 'BIGINT' AND abs(TRY_CAST(a AS HUGEINT)) > 9007199254740992 "
         "THEN to_json(CAST(a AS VARCHAR)) "
         "WHEN regexp_matches(typeof(a), 'TIMESTAMP|BLOB|DECIMAL|INTERVAL|MAP') "
-        "THEN error('TO_JSON of ' || typeof(a) || ' is not supported by the embedded BigQuery') "
+        "THEN error('BigQuery: TO_JSON of ' || typeof(a) || ' is not supported by the embedded BigQuery') "
         "ELSE to_json(a) END",
     ),
     _plain(
         "bq_at",
         "a, i",
         "CASE WHEN typeof(a) = 'JSON' THEN a[i] WHEN i < 0 OR i >= len(a) "
-        "THEN error('Array index ' || i || ' is out of bounds') ELSE a[i + 1] END",
+        "THEN error('BigQuery: Array index ' || i || ' is out of bounds') ELSE a[i + 1] END",
     ),
     _plain(
         "bq_offset",
         "a, i",
         "CASE WHEN i < 0 OR i >= len(a) "
-        "THEN error('Array index ' || i || ' is out of bounds') ELSE a[i + 1] END",
+        "THEN error('BigQuery: Array index ' || i || ' is out of bounds') ELSE a[i + 1] END",
     ),
     _plain("bq_safe_offset", "a, i", "CASE WHEN i >= 0 THEN a[i + 1] END"),
 )
@@ -442,19 +458,30 @@ AGGREGATES = (
     _plain(
         "bq_top_count",
         "x, n",
-        "list_concat("
-        "list_transform(list_reverse_sort(list_transform(map_entries(histogram(x)), "
-        "lambda e: {'count': CAST(e.value AS BIGINT), 'value': e.key})), "
-        "lambda e: {'value': e.value, 'count': e.count}), "
-        "CASE WHEN count(*) > count(x) THEN [{'value': NULL, 'count': count(*) - count(x)}] "
-        "ELSE [] END)[1:n]",
+        "list_transform(list_reverse_sort(list_concat("
+        "list_transform(map_entries(histogram(x)), "
+        "lambda e: {'count': CAST(e.value AS BIGINT), 'value': e.key}), "
+        "CASE WHEN count(*) > count(x) THEN [{'count': count(*) - count(x), 'value': NULL}] "
+        "ELSE [] END)), lambda e: {'value': e.value, 'count': e.count})[1:n]",
     ),
 )
+
+
+def _safe(macro: Macro) -> Macro:
+    """Return the conversion that is NULL where `macro` fails, for SAFE_CAST."""
+    name = macro.name.replace("bq_", SAFE, 1)
+    bodies = {
+        kind: body.replace("CAST(", "TRY_CAST(").replace("decode(a)", "TRY(decode(a))")
+        for kind, body in macro.bodies.items()
+    }
+    return Macro(name, macro.parameters, bodies)
+
 
 # In the order in which they use each other.
 MACROS: tuple[Macro, ...] = (
     _plain("floor_divide", "a, b", "a // b - CASE WHEN a % b < 0 THEN 1 ELSE 0 END"),
     *CONVERSIONS,
+    *map(_safe, CONVERSIONS),
     *NUMERIC,
     *STRINGS,
     *JSONS,
@@ -482,4 +509,4 @@ def _twin(macro: Macro, kind: str, body: str) -> str:
     return f"({macro.parameters}, witness {kind}) AS {body}"
 
 
-UNTYPED_NAMES = frozenset(macro.name for macro in MACROS if UNTYPED in macro.bodies)
+CONVERTING = frozenset(macro.name for macro in CONVERSIONS)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Relation, Warehouse
 
 
@@ -83,3 +84,17 @@ def table_listing(warehouse: Warehouse, dataset: str) -> dict[str, Any]:
         for relation in warehouse.relations(dataset)
     ]
     return {"kind": "bigquery#tableList", "tables": tables, "totalItems": len(tables)}
+
+
+def stats_of(warehouse: Warehouse, stats: Stats) -> dict[str, dict[str, int]]:
+    """Return the rows of every table, and what it received since the start."""
+    counted = stats.shown()
+    return {
+        f"{relation.name.dataset}.{relation.name.table}": {
+            "rows": warehouse.size(relation)[0],
+            **counted[relation.name],
+        }
+        for dataset in warehouse.dataset_names()
+        for relation in warehouse.relations(dataset)
+        if relation.view is None
+    }

@@ -11,19 +11,33 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import orjson
 
 from tweetlog_local.bigquery import wire
-from tweetlog_local.bigquery.errors import ApiError, Invalid, NotFound
+from tweetlog_local.bigquery.appends import Appender
+from tweetlog_local.bigquery.errors import ApiError, Injected, Invalid, NotFound
+from tweetlog_local.bigquery.faults import Faults, rule_of
+from tweetlog_local.bigquery.insert_all import Seen, insert_all
 from tweetlog_local.bigquery.jobs import Jobs, page_of, results
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.resources import (
     dataset_listing,
     dataset_resource,
+    stats_of,
     table_listing,
     table_resource,
 )
 from tweetlog_local.bigquery.schema import quoted
+from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Relation, Warehouse
 
-MAX_BODY = 100 * 1024 * 1024
+# The reasons that go with an HTTP status; the client libraries retry by reason.
+REASONS = {
+    "400": "invalid",
+    "403": "accessDenied",
+    "404": "notFound",
+    "409": "duplicate",
+    "429": "rateLimitExceeded",
+    "500": "internalError",
+    "503": "backendError",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +56,14 @@ Handler = Callable[[Request], Answer]
 class Api:
     """What each call does; knows nothing of HTTP."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(
+        self, warehouse: Warehouse, appender: Appender, stats: Stats, faults: Faults
+    ) -> None:
         self._warehouse = warehouse
+        self._appender = appender
+        self._stats = stats
+        self.faults = faults
+        self._seen = Seen()
         self._jobs = Jobs(warehouse)
         self.routes = [
             (verb, re.compile(_pattern(path)), handler) for verb, path, handler in self._table()
@@ -72,6 +92,13 @@ class Api:
             ("PUT", tables + "/{table}", self._change_table),
             ("DELETE", tables + "/{table}", self._delete_table),
             ("GET", tables + "/{table}/data", self._rows),
+            ("POST", tables + "/{table}/insertAll", self._insert_all),
+            ("GET", "/projects", self._list_projects),
+            ("GET", "/local/stats", self._show_stats),
+            ("GET", "/local/faults", self._show_faults),
+            ("POST", "/local/faults", self._add_fault),
+            ("DELETE", "/local/faults", self._clear_faults),
+            ("DELETE", "/local/faults/{rule}", self._clear_faults),
         ]
 
     # Jobs
@@ -176,6 +203,36 @@ class Api:
             answer["pageToken"] = str(page.start + page.size)
         return answer
 
+    def _insert_all(self, request: Request) -> Answer:
+        relation = self._relation(request)
+        if relation.view is not None:
+            raise Invalid(f"Cannot add rows to a table of type VIEW: {relation.name}")
+        return insert_all(relation, request.body, self._appender, self._seen)
+
+    # Local
+
+    def _list_projects(self, _: Request) -> Answer:
+        project = self._warehouse.project
+        reference = {"projectId": project}
+        listed = [{"id": project, "projectReference": reference, "friendlyName": project}]
+        return {"kind": "bigquery#projectList", "projects": listed}
+
+    def _show_stats(self, _: Request) -> Answer:
+        return {"tables": stats_of(self._warehouse, self._stats)}
+
+    def _show_faults(self, _: Request) -> Answer:
+        return {"faults": self.faults.shown()}
+
+    def _add_fault(self, request: Request) -> Answer:
+        return self.faults.add(rule_of(request.body))
+
+    def _clear_faults(self, request: Request) -> Answer:
+        given = request.path.get("rule")
+        if given is not None and not given.isdigit():
+            raise NotFound(f"Not found: Fault {given}")
+        self.faults.clear(None if given is None else int(given))
+        return None
+
 
 READ_ONLY = {
     "kind",
@@ -220,6 +277,9 @@ class _Connection(BaseHTTPRequestHandler):
     def _answer(self) -> Answer:
         split = urlsplit(self.path)
         body = self._body()
+        fault = None if "/local/" in split.path else self.server.api.faults.http(split.path)
+        if fault is not None:
+            raise Injected(int(fault.code), REASONS.get(fault.code, "backendError"), fault.message)
         for verb, pattern, handler in self.server.api.routes:
             match = pattern.match(split.path)
             if match and verb == self.command:

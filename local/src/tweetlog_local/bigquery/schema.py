@@ -80,6 +80,10 @@ class Field:
         """Return the field of one element of this ARRAY."""
         return replace(self, mode="NULLABLE")
 
+    def renamed(self, name: str) -> "Field":
+        """Return the same field under another name."""
+        return replace(self, name=name)
+
     def resource(self) -> dict[str, Any]:
         """Return the `TableFieldSchema` resource."""
         resource: dict[str, Any] = {"name": self.name, "type": self.type, "mode": self.mode}
@@ -248,8 +252,11 @@ def from_duckdb_type(name: str, kind: "duckdb.sqltypes.DuckDBPyType") -> Field:
         if inner.repeated:
             raise Unsupported("ARRAY of ARRAY as a result", "BigQuery has no such type")
         return replace(inner, mode="REPEATED")
-    if kind.id == "struct":
-        parts = tuple(from_duckdb_type(part, inner) for part, inner in kind.children)
+    if kind.id in ("struct", "tuple"):
+        parts = tuple(
+            from_duckdb_type(part or f"_field_{index + 1}", inner)
+            for index, (part, inner) in enumerate(kind.children)
+        )
         return Field(name, "RECORD", fields=parts)
     if kind.id == "decimal":
         return Field(name, "NUMERIC")

@@ -11,6 +11,7 @@ import grpc
 
 from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.errors import StartError
+from tweetlog_local.bigquery.faults import Faults
 from tweetlog_local.bigquery.rest import Api, HttpServer
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Warehouse
@@ -50,12 +51,12 @@ def serving(settings: Settings) -> Iterator[Ports]:
     warehouse = Warehouse.open(
         settings.data_dir, project=settings.project, location=settings.location
     )
-    stats = Stats()
+    stats, faults = Stats(), Faults()
     appender = Appender(warehouse, stats, delete_memory_seconds=settings.delete_memory_seconds)
     try:
         with (
-            _http(settings, Api(warehouse)) as port,
-            _grpc(settings, WriteApi(warehouse, appender, stats)) as grpc_port,
+            _http(settings, Api(warehouse, appender, stats, faults)) as port,
+            _grpc(settings, WriteApi(warehouse, appender, stats, faults)) as grpc_port,
         ):
             yield Ports(port, grpc_port)
     finally:

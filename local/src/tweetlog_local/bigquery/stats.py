@@ -2,6 +2,7 @@
 
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from tweetlog_local.bigquery.change_data_capture import DELETE, UPSERT
@@ -44,9 +45,8 @@ class Stats:
         with self._lock:
             self._tables[table].refused += 1
 
-    def shown(self) -> dict[str, dict[str, int]]:
-        """Return the counts by `dataset.table`."""
+    def shown(self) -> Mapping[TableName, Mapping[str, int]]:
+        """Return the counts by table; nothing is counted of a table that is not there."""
         with self._lock:
-            return {
-                f"{name.dataset}.{name.table}": asdict(held) for name, held in self._tables.items()
-            }
+            counted = {name: asdict(held) for name, held in self._tables.items()}
+        return defaultdict(lambda: asdict(Counts()), counted)

@@ -6,7 +6,6 @@ what is not known is refused.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sqlglot import exp
 
@@ -21,28 +20,23 @@ from tweetlog_local.bigquery.expressions import (
     concatenated,
     integer,
     string,
+    struct,
     typed,
     witness,
 )
-from tweetlog_local.bigquery.names import TableName
+from tweetlog_local.bigquery.macros import CONVERTING, SAFE, TWIN
 from tweetlog_local.bigquery.schema import Field, from_sql_type
+from tweetlog_local.bigquery.scopes import (
+    ELEMENT,
+    Relations,
+    Sources,
+    element_of,
+    sources,
+    visible_ctes,
+)
 
 READY = "ready"
 OFFSET_COLUMN = "%offset"
-ELEMENT_COLUMN = "%element"
-
-
-class Relations(Protocol):
-    """What the names in FROM stand for."""
-
-    def name(self, table: exp.Table) -> TableName:
-        """Return the full name of a table written in any of the ways."""
-
-    def source(self, name: TableName) -> exp.Query | exp.Table:
-        """Return DuckDB's table, or the translated query of a view."""
-
-    def fields(self, name: TableName) -> Sequence[Field]:
-        """Return the columns of a table or a view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +48,12 @@ class Parameters:
 
 
 def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> exp.Expr:
-    """Return DuckDB's form of a query or of an expression; `tree` itself is used up."""
-    holder = exp.Tuple(expressions=[tree])
+    """Return DuckDB's form of a query or of an expression."""
+    holder = exp.Tuple(expressions=[tree.copy()])
     _fill_parameters(holder, parameters)
     for function in list(holder.find_all(exp.NetFunc)):
         function.replace(call(f"NET.{function.this.name}", *function.this.expressions))
-    for select in list(holder.find_all(exp.Select)):
+    for select in reversed(list(holder.find_all(exp.Select))):
         _tidy(select)
     for select in list(holder.find_all(exp.Select)):
         _spread_unnests(select, relations)
@@ -128,7 +122,9 @@ def _name_outputs(select: exp.Select) -> None:
             name = projection.name
         else:
             name, unnamed = f"f{unnamed}_", unnamed + 1
-        projection.replace(exp.alias_(projection.copy(), name, quoted=True))
+        alias = exp.alias_(exp.null(), name, quoted=True)
+        projection.replace(alias)
+        alias.set("this", projection)
 
 
 def _group_by_aliases(select: exp.Select, named: Mapping[str, exp.Expr]) -> None:
@@ -148,10 +144,12 @@ def _order_by_aliases(select: exp.Select, named: Mapping[str, exp.Expr]) -> None
     order = select.args.get("order")
     if order is None:
         return
+    whole = select.args.get("kind") == "STRUCT"  # its columns are parts of one
     for ordered in order.expressions:
         for column in list(ordered.find_all(exp.Column)):
             chosen = named.get(column.name.lower())
-            if chosen is not None and not column.table and column.parent is not ordered:
+            inside = whole or column.parent is not ordered
+            if chosen is not None and not column.table and inside:
                 column.replace(exp.paren(chosen.copy()))
 
 
@@ -160,9 +158,9 @@ def _order_by_aliases(select: exp.Select, named: Mapping[str, exp.Expr]) -> None
 
 def _spread_unnests(select: exp.Select, relations: Relations) -> None:
     """Turn each UNNEST in FROM into a relation with the columns that it has in BigQuery."""
-    sources = _sources(select, relations)
+    scope = sources(select, relations)
     for unnest in list(_unnests(select)):
-        _spread(unnest, select, sources)
+        _spread(unnest, select, scope)
 
 
 def _unnests(select: exp.Select) -> Sequence[exp.Unnest]:
@@ -170,84 +168,13 @@ def _unnests(select: exp.Select) -> Sequence[exp.Unnest]:
     return [clause.this for clause in clauses if clause and isinstance(clause.this, exp.Unnest)]
 
 
-Sources = Mapping[str, Sequence[Field] | None]
-
-
-def _sources(select: exp.Select, relations: Relations) -> Sources:
-    """Return the columns of what stands in FROM, by alias; None where they are not known."""
-    found: dict[str, Sequence[Field] | None] = {}
-    ancestor: exp.Expr | None = select
-    while ancestor is not None:
-        if isinstance(ancestor, exp.Select):
-            for clause in [ancestor.args.get("from_"), *(ancestor.args.get("joins") or ())]:
-                if clause is not None:
-                    found.setdefault(
-                        clause.this.alias_or_name.lower(), _columns(clause.this, relations)
-                    )
-        ancestor = ancestor.parent
-    return found
-
-
-def _columns(source: exp.Expr, relations: Relations) -> Sequence[Field] | None:
-    if isinstance(source, exp.Table):
-        if not source.db and source.name.lower() in _visible_ctes(source):
-            return None
-        return relations.fields(relations.name(source))
-    return None
-
-
-def _element(tree: exp.Expr, sources: Sources) -> Field | None:
-    """Return what kind of elements an array has; None if that is not known."""
-    if isinstance(tree, exp.Cast) and tree.to.this == exp.DType.ARRAY:
-        return from_sql_type(ELEMENT_COLUMN, tree.to).element()
-    if isinstance(tree, exp.Array) and tree.expressions:
-        return _literal_element(tree.expressions[0])
-    if isinstance(tree, exp.Anonymous) and tree.name.upper() in functions.SCALAR_ARRAYS:
-        return Field(ELEMENT_COLUMN, "STRING")
-    if isinstance(tree, exp.Column):
-        found = _column_field([part.name for part in tree.parts], sources)
-        return found.element() if found is not None and found.repeated else None
-    return None
-
-
-def _literal_element(item: exp.Expr) -> Field | None:
-    if isinstance(item, exp.Query):
-        return Field(ELEMENT_COLUMN, "RECORD") if item.args.get("kind") == "STRUCT" else None
-    struct = isinstance(item, (exp.Struct, exp.Tuple)) or (
-        isinstance(item, exp.Anonymous) and item.name.upper() == "STRUCT"
-    )
-    if struct or (isinstance(item, exp.Cast) and item.to.this == exp.DType.STRUCT):
-        return Field(ELEMENT_COLUMN, "RECORD")
-    return Field(ELEMENT_COLUMN, "STRING") if isinstance(item, (exp.Literal, exp.Neg)) else None
-
-
-def _column_field(path: Sequence[str], sources: Sources) -> Field | None:
-    first, *rest = path
-    fields = sources.get(first.lower())
-    if fields is not None and rest:
-        return _descend(fields, rest)
-    for columns in sources.values():
-        found = _descend(columns or (), path)
-        if found is not None:
-            return found
-    return None
-
-
-def _descend(fields: Sequence[Field], path: Sequence[str]) -> Field | None:
-    first, *rest = path
-    found = next((item for item in fields if item.name.lower() == first.lower()), None)
-    if found is None or not rest:
-        return found
-    return _descend(found.fields, rest)
-
-
-def _spread(unnest: exp.Unnest, select: exp.Select, sources: Sources) -> None:
+def _spread(unnest: exp.Unnest, select: exp.Select, scope: Sources) -> None:
     if len(unnest.expressions) != 1:
         raise Unsupported("UNNEST of several arrays", "BigQuery takes one")
     alias = unnest.args.get("alias")
     name = alias.columns[0].name if alias and alias.columns else ""
     offset = unnest.args.get("offset")
-    element = _element(unnest.expressions[0], sources)
+    element = element_of(unnest.expressions[0], scope)
     starred = any(isinstance(item, exp.Star) for item in select.expressions)
     if starred and (element is None or (element.type == "RECORD" and offset)):
         raise Unsupported(
@@ -256,13 +183,13 @@ def _spread(unnest: exp.Unnest, select: exp.Select, sources: Sources) -> None:
     array = exp.Unnest(
         expressions=[unnest.expressions[0]],
         offset=exp.to_identifier(OFFSET_COLUMN, quoted=True) if offset else None,
-        alias=_unnest_alias(ELEMENT_COLUMN, OFFSET_COLUMN if offset else None),
+        alias=_unnest_alias(ELEMENT, OFFSET_COLUMN if offset else None),
     )
     struct = element is not None and element.type == "RECORD" and not offset
     outputs: list[exp.Expr] = [
-        call("unnest", _named(ELEMENT_COLUMN))
+        call("unnest", _named(ELEMENT))
         if struct
-        else exp.alias_(_named(ELEMENT_COLUMN), name or "f0_", quoted=True)
+        else exp.alias_(_named(ELEMENT), name or "f0_", quoted=True)
     ]
     if offset:
         position = exp.Sub(this=_named(OFFSET_COLUMN), expression=exp.Literal.number(1))
@@ -293,7 +220,7 @@ def _unnest_alias(element: str, offset: str | None) -> exp.TableAlias:
 
 def _resolve_tables(tree: exp.Expr, relations: Relations) -> None:
     for table in list(tree.find_all(exp.Table)):
-        if table.meta.get(READY) or (not table.db and table.name.lower() in _visible_ctes(table)):
+        if table.meta.get(READY) or (not table.db and table.name.lower() in visible_ctes(table)):
             continue
         _check_table(table)
         name = relations.name(table)
@@ -312,8 +239,6 @@ def _check_table(table: exp.Table) -> None:
             raise Unsupported(f"A table with {name.upper()}", "it has not been translated")
     if not isinstance(table.this, exp.Identifier):
         raise Unsupported(f"The table function {table.this.sql()[:40]}", "there are none here")
-    if table.name.endswith("*"):
-        raise Unsupported(f"The wildcard table {table.name}", "name each table")
 
 
 def _aliased(source: exp.Query | exp.Table, alias: str) -> exp.Expr:
@@ -322,17 +247,6 @@ def _aliased(source: exp.Query | exp.Table, alias: str) -> exp.Expr:
         source.set("alias", _table_alias(alias))
         return source
     return exp.Subquery(this=source, alias=_table_alias(alias))
-
-
-def _visible_ctes(node: exp.Expr) -> set[str]:
-    names: set[str] = set()
-    ancestor = node.parent
-    while ancestor is not None:
-        clause = ancestor.args.get("with_")
-        if clause is not None:
-            names |= {cte.alias.lower() for cte in clause.expressions}
-        ancestor = ancestor.parent
-    return names
 
 
 # Every kind of node
@@ -407,57 +321,59 @@ def _cast(node: exp.Expr) -> exp.Expr:
     if target.this in CASTS:
         return typed(CASTS[target.this], node.this)
     if target.this in (exp.DType.ARRAY, exp.DType.STRUCT):
-        declared = from_sql_type(ELEMENT_COLUMN, target)
-        return exp.cast(_renamed_parts(node.this, declared), _duckdb_type(declared))
+        declared = from_sql_type(ELEMENT, target)
+        return exp.cast(renamed_parts(node.this, declared), _duckdb_type(declared))
     raise InvalidQuery(f"Invalid cast to {target.sql('bigquery')}")
 
 
 def _typed_null(target: exp.DataType) -> exp.Expr:
-    return exp.cast(exp.null(), _duckdb_type(from_sql_type(ELEMENT_COLUMN, target)))
+    return exp.cast(exp.null(), _duckdb_type(from_sql_type(ELEMENT, target)))
 
 
 def _duckdb_type(declared: Field) -> exp.DataType:
     return exp.DataType.build(declared.duckdb_type(), dialect="duckdb")
 
 
-def _renamed_parts(value: exp.Expr, declared: Field) -> exp.Expr:
+def renamed_parts(value: exp.Expr, declared: Field) -> exp.Expr:
     """Give the parts of STRUCT constructors the names that their type declares."""
     if isinstance(value, exp.Array) and declared.repeated:
-        inner = [_renamed_parts(item, declared.element()) for item in value.expressions]
+        inner = [renamed_parts(item, declared.element()) for item in value.expressions]
         return exp.Array(expressions=inner)
-    if isinstance(value, (exp.Struct, exp.Tuple)) and declared.type == "RECORD":
-        values = [
-            item.expression if isinstance(item, exp.PropertyEQ) else item
-            for item in value.expressions
-        ]
+    if declared.type == "RECORD" and _constructs(value):
+        values = _struct_values(value)
         if len(values) != len(declared.fields):
             raise InvalidQuery(f"STRUCT type has {len(declared.fields)} fields")
         pairs = zip(declared.fields, values, strict=True)
-        return exp.Struct(
-            expressions=[
-                exp.PropertyEQ(
-                    this=exp.to_identifier(part.name, quoted=True),
-                    expression=_renamed_parts(item, part),
-                )
-                for part, item in pairs
-            ]
-        )
+        return struct([(part.name, renamed_parts(item, part)) for part, item in pairs])
     return value
 
 
+def _constructs(value: exp.Expr) -> bool:
+    unnamed = isinstance(value, exp.Anonymous) and value.name == "row"
+    return unnamed or isinstance(value, (exp.Struct, exp.Tuple))
+
+
+def _struct_values(value: exp.Expr) -> list[exp.Expr]:
+    return [
+        item.expression if isinstance(item, exp.PropertyEQ) else item for item in value.expressions
+    ]
+
+
 def _safe_cast(node: exp.Expr) -> exp.Expr:
-    return _try(_cast(node))
+    return _safe(_cast(node))
 
 
 def _safe_function(node: exp.Expr) -> exp.Expr:
-    return _try(node.this)
+    return _safe(node.this)
 
 
-def _try(value: exp.Expr) -> exp.Expr:
+def _safe(value: exp.Expr) -> exp.Expr:
+    """Return NULL where `value` fails."""
+    name = value.name.removesuffix(TWIN) if isinstance(value, exp.Anonymous) else ""
+    if name in CONVERTING:
+        return call(value.name.replace("bq_", SAFE, 1), *value.expressions)
     if aggregated(value):
-        raise Unsupported(
-            "SAFE_CAST or SAFE. around an aggregate", "put the aggregate into a subquery"
-        )
+        raise Unsupported("SAFE. around an aggregate", "put the aggregate into a subquery")
     return call("try", value)
 
 
@@ -515,13 +431,18 @@ def _in(node: exp.Expr) -> exp.Expr:
 def _select(node: exp.Expr) -> exp.Expr:
     kind = node.args.get("kind")
     if kind == "STRUCT":
-        parts = [
-            exp.PropertyEQ(this=exp.to_identifier(item.alias, quoted=True), expression=item.this)
-            for item in node.expressions
-        ]
-        node.set("expressions", [exp.alias_(exp.Struct(expressions=parts), "f0_", quoted=True)])
+        if any(item.is_star for item in node.expressions):
+            raise Unsupported("SELECT AS STRUCT *", "name the columns instead")
+        parts = struct([(item.alias, item.this) for item in node.expressions])
+        node.set("expressions", [exp.alias_(parts, "f0_", quoted=True)])
     node.set("kind", None)
     return node
+
+
+def _tuple(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.parent, (exp.Values, exp.Group, exp.GroupingSets, exp.Rollup, exp.Cube)):
+        return node
+    return call("row", *node.expressions)
 
 
 def _struct(node: exp.Expr) -> exp.Expr:
@@ -531,7 +452,19 @@ def _struct(node: exp.Expr) -> exp.Expr:
 def _array(node: exp.Expr) -> exp.Expr:
     if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
         return call("array", node.expressions[0])
-    return exp.Array(expressions=node.expressions)
+    return exp.Array(expressions=_alike(node.expressions))
+
+
+def _alike(items: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """Give the STRUCTs of an array the names of the first: they correspond by position."""
+    first = items[0] if items else None
+    if not isinstance(first, exp.Struct):
+        return list(items)
+    names = [part.name for part in first.expressions]
+    return [
+        struct(list(zip(names, _struct_values(item), strict=True))) if _constructs(item) else item
+        for item in items
+    ]
 
 
 def _interval(node: exp.Expr) -> exp.Expr:
@@ -561,6 +494,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.TryCast: _safe_cast,
     exp.SafeFunc: _safe_function,
     exp.Window: _window,
+    exp.Tuple: _tuple,
     exp.Bracket: _bracket,
     exp.Div: _division,
     exp.Like: _like,
@@ -644,7 +578,6 @@ KEPT: frozenset[type[exp.Expr]] = frozenset(
         exp.Subquery,
         exp.Table,
         exp.TableAlias,
-        exp.Tuple,
         exp.Union,
         exp.Unnest,
         exp.Values,

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -312,6 +312,15 @@ class Warehouse:
                 connection.execute(f"ALTER TABLE {old.sql} ADD COLUMN {column(item)}")
         if new.key and not old.key:
             self._create_changes(connection, new)
+
+    def captures_changes(self, relation: Relation) -> bool:
+        """Return whether upserts or deletes were streamed to a table."""
+        connection = self.cursor()
+        try:
+            found = connection.execute(f"SELECT 1 FROM {relation.changes} LIMIT 1").fetchone()
+        finally:
+            connection.close()
+        return found is not None
 
     def size(self, relation: Relation) -> tuple[int, int]:
         """Return the rows of a table, and about how many bytes they are in memory."""

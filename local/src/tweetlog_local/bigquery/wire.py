@@ -1,4 +1,4 @@
-"""Values as BigQuery's REST API writes and reads them.
+"""Values as BigQuery's REST API writes them.
 
 Everything is a string: `{"f": [{"v": "1"}]}`; an ARRAY is a list of `{"v": ...}`, a STRUCT is
 again `{"f": [...]}`.
@@ -6,60 +6,82 @@ again `{"f": [...]}`.
 
 import base64
 import math
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
+from tweetlog_local.bigquery.errors import InvalidQuery
 from tweetlog_local.bigquery.schema import Field
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+MICROS = 1_000_000
 
 
 def rows(
     table: pa.Table, fields: Sequence[Field], *, int64_timestamps: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a result as the API shows them."""
+    instant = _micros if int64_timestamps else _seconds
     columns = [
-        [_value(value, item, int64_timestamps=int64_timestamps) for value in column.to_pylist()]
+        _cells(column.combine_chunks(), item, instant)
         for column, item in zip(table.columns, fields, strict=True)
     ]
-    for values in zip(*columns, strict=True):
-        yield {"f": [{"v": value} for value in values]}
+    for cells in zip(*columns, strict=True):
+        yield {"f": cells}
 
 
-def _value(value: Any, item: Field, *, int64_timestamps: bool) -> Any:
+Text = Callable[[Any], str]
+
+
+def _cells(array: pa.Array, item: Field, instant: Text) -> list[dict[str, Any]]:
+    return [{"v": value} for value in _values(array, item, instant)]
+
+
+def _values(array: pa.Array, item: Field, instant: Text) -> list[Any]:
     if item.repeated:
-        element = item.element()
-        return [
-            {"v": _value(part, element, int64_timestamps=int64_timestamps)} for part in value or ()
-        ]
-    if value is None:
-        return None
+        return _lists(array, item, instant)
     if item.type == "RECORD":
-        parts = zip(item.fields, value.values(), strict=True)
-        return {
-            "f": [
-                {"v": _value(part, one, int64_timestamps=int64_timestamps)} for one, part in parts
-            ]
-        }
+        return _structs(array, item, instant)
     if item.type == "TIMESTAMP":
-        return _timestamp(value, int64_timestamps=int64_timestamps)
-    return TEXTS.get(item.type, str)(value)
+        return _texts(array.cast(pa.int64()), instant)
+    return _texts(array, TEXTS[item.type])
 
 
-def _timestamp(value: datetime, *, int64_timestamps: bool) -> str:
-    micros = micros_of(value)
-    return str(micros) if int64_timestamps else repr(micros / 1_000_000)
+def _texts(array: pa.Array, text: Text) -> list[str | None]:
+    return [None if value is None else text(value) for value in array.to_pylist()]
 
 
-def micros_of(value: datetime) -> int:
-    """Return the microseconds since 1970 of an instant."""
-    return (value - EPOCH) // MICROSECOND
+def _lists(array: pa.Array, item: Field, instant: Text) -> list[Any]:
+    elements = _cells(array.flatten(), item.element(), instant)
+    if any(element["v"] is None for element in elements):
+        raise InvalidQuery(f"Array cannot have a null element; error in writing field {item.name}")
+    found, position = [], 0
+    for length in array.value_lengths().to_pylist():
+        found.append(elements[position : position + (length or 0)])
+        position += length or 0
+    return found
+
+
+def _structs(array: pa.Array, item: Field, instant: Text) -> list[Any]:
+    parts = [
+        _cells(part, one, instant) for part, one in zip(array.flatten(), item.fields, strict=True)
+    ]
+    cells = zip(*parts, strict=True)
+    valid = array.is_valid().to_pylist()
+    return [
+        {"f": list(found)} if present else None for found, present in zip(cells, valid, strict=True)
+    ]
+
+
+def _micros(value: int) -> str:
+    return str(value)
+
+
+def _seconds(value: int) -> str:
+    return repr(value / MICROS)
 
 
 def _float(value: float) -> str:
@@ -70,7 +92,7 @@ def _float(value: float) -> str:
     return repr(value)
 
 
-def _bool(value: bool) -> str:  # noqa: FBT001 (called through a table, with one argument)
+def _bool(value: object) -> str:
     return "true" if value else "false"
 
 
@@ -87,18 +109,15 @@ def _json(value: str) -> str:
     return orjson.dumps(orjson.loads(value)).decode()
 
 
-def _datetime(value: datetime) -> str:
-    return value.isoformat()
-
-
-TEXTS: dict[str, Any] = {
+TEXTS: Mapping[str, Text] = {
+    "STRING": str,
     "INTEGER": lambda value: str(int(value)),
     "FLOAT": _float,
     "BOOLEAN": _bool,
     "BYTES": _bytes,
     "NUMERIC": _numeric,
     "JSON": _json,
-    "DATETIME": _datetime,
+    "DATETIME": datetime.isoformat,
     "DATE": date.isoformat,
     "TIME": time.isoformat,
 }

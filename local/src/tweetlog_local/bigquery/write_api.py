@@ -8,7 +8,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +21,16 @@ from google.rpc import code_pb2, status_pb2
 
 from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.errors import ApiError, NotFound
+from tweetlog_local.bigquery.faults import (
+    BEFORE,
+    CLOSE,
+    RESPONSE,
+    ROWS,
+    RPC,
+    STALL,
+    Faults,
+    Rule,
+)
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.rows import Decoder, RowError, SchemaMismatch, mixed
 from tweetlog_local.bigquery.schema import Field
@@ -73,19 +83,23 @@ class Pending:
 
     response: Any
     done: "Future[None] | None" = None
+    fault: Rule | None = None
 
 
 class WriteApi:
     """The service's methods."""
 
-    def __init__(self, warehouse: Warehouse, appender: Appender, stats: Stats) -> None:
+    def __init__(
+        self, warehouse: Warehouse, appender: Appender, stats: Stats, faults: Faults
+    ) -> None:
         self._warehouse = warehouse
         self._appender = appender
         self._stats = stats
+        self._faults = faults
 
     def append_rows(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         """Answer every request of a connection, in order."""
-        connection = Connection(self._warehouse, self._appender, self._stats)
+        connection = Connection(self._warehouse, self._appender, self._stats, self._faults)
         answers: queue.Queue[Pending | RpcError | None] = queue.Queue(PENDING)
         closed = threading.Event()
         context.add_callback(closed.set)
@@ -97,9 +111,12 @@ class WriteApi:
             pending = answers.get()
             if pending is None:
                 return
-            if isinstance(pending, RpcError):
-                context.abort(pending.code, pending.details)
-            yield _finished(pending)
+            try:
+                yield _finished(pending, closed)
+            except RpcError as error:
+                if error.code is grpc.StatusCode.OK:
+                    return
+                context.abort(error.code, error.details)
 
     def get_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Return the default stream of a table."""
@@ -158,7 +175,36 @@ def _offer(answers: "queue.Queue[Any]", item: object, closed: threading.Event) -
         answers.put_nowait(None)
 
 
-def _finished(pending: Pending) -> Any:
+def _finished(pending: Pending | RpcError, closed: threading.Event) -> Any:
+    """Return the response when its rows are durable; raise what ends the call."""
+    if isinstance(pending, RpcError):
+        raise pending
+    response = _durable(pending)
+    if pending.fault is not None:
+        _fail(pending.fault, closed)
+        if pending.fault.kind == RESPONSE:
+            return _injected(pending.fault, response.write_stream)
+    return response
+
+
+def _fail(fault: Rule, closed: threading.Event) -> None:
+    if fault.kind == STALL:
+        closed.wait(fault.seconds)
+    if fault.kind == RPC:
+        raise RpcError(grpc.StatusCode[fault.code], fault.message)
+    if fault.kind == CLOSE:
+        raise RpcError(grpc.StatusCode.OK, "")
+
+
+def _injected(fault: Rule, stream: str) -> Any:
+    details = []
+    if fault.storage_error:
+        code = types.StorageError.StorageErrorCode[fault.storage_error]
+        details.append(_packed(code, stream, fault.message))
+    return _error(grpc.StatusCode[fault.code].value[0], fault.message, stream, details)
+
+
+def _durable(pending: Pending) -> Any:
     if pending.done is None:
         return pending.response
     try:
@@ -173,10 +219,13 @@ def _finished(pending: Pending) -> Any:
 class Connection:
     """One AppendRows call: the streams it has named so far, and their writers."""
 
-    def __init__(self, warehouse: Warehouse, appender: Appender, stats: Stats) -> None:
+    def __init__(
+        self, warehouse: Warehouse, appender: Appender, stats: Stats, faults: Faults
+    ) -> None:
         self._warehouse = warehouse
         self._appender = appender
         self._stats = stats
+        self._faults = faults
         self._writers: dict[str, Writer] = {}
         self._latest = ""
 
@@ -195,18 +244,24 @@ class Connection:
                 "Invalid stream name: the first request of a connection names its write_stream",
             )
         self._latest = stream
+        name = stream_table(stream)
+        fault = self._faults.append(f"{name.dataset}.{name.table}")
+        if fault is not None and fault.when == BEFORE and fault.kind not in (STALL, ROWS):
+            return Pending(AppendRowsResponse(write_stream=stream), fault=fault)
         try:
-            return self._append(stream, request)
+            return replace(self._append(stream, request, fault), fault=fault)
         except SchemaMismatch as error:
             return Pending(_mismatch(error, stream))
 
-    def _append(self, stream: str, request: Any) -> Pending:
+    def _append(self, stream: str, request: Any, fault: Rule | None) -> Pending:
         relation = self._relation(stream)
         writer, grown = self._writer(stream, relation, request)
         batch = writer.decoder.decode(
             request.proto_rows.rows.serialized_rows, time.time_ns() // 1000
         )
         errors = list(batch.errors) or _mixture(writer, batch.changes, batch.columns.num_rows)
+        if fault is not None and fault.kind == ROWS:
+            errors += _chosen(fault, writer, request.proto_rows.rows.serialized_rows)
         if errors:
             self._stats.refused(relation.name)
             return Pending(_refusal(errors, stream))
@@ -280,24 +335,32 @@ def _mixture(writer: Writer, changes: Any, count: int) -> list[RowError]:
     return [RowError(index, "The given value is not a valid CHANGE_TYPE") for index in range(count)]
 
 
+def _chosen(fault: Rule, writer: Writer, rows: Sequence[bytes]) -> list[RowError]:
+    """Return errors for the rows that a rule names."""
+    chosen = {index for index in fault.indexes if index < len(rows)}
+    if fault.column:
+        for index, data in enumerate(rows):
+            value = getattr(writer.decoder.message.FromString(data), fault.column, None)
+            if str(value) == fault.value:
+                chosen.add(index)
+    return [RowError(index, fault.message) for index in sorted(chosen)]
+
+
 def _error(code: int, message: str, stream: str, details: Any = ()) -> Any:
     status = status_pb2.Status(code=code, message=f"{message} Entity: {stream}", details=details)
     return AppendRowsResponse(error=status, write_stream=stream)
 
 
 def _mismatch(error: SchemaMismatch, stream: str) -> Any:
-    code = types.StorageError.StorageErrorCode
-    storage = StorageError(
-        code=code.SCHEMA_MISMATCH_EXTRA_FIELDS if error.extra else code.INVALID_STREAM_TYPE,
-        entity=stream,
-        error_message=str(error),
-    )
-    details = []
-    if error.extra:
-        packed = any_pb2.Any()
-        packed.Pack(storage)
-        details = [packed]
+    code = types.StorageError.StorageErrorCode.SCHEMA_MISMATCH_EXTRA_FIELDS
+    details = [_packed(code, stream, str(error))] if error.extra else []
     return _error(code_pb2.INVALID_ARGUMENT, str(error), stream, details)
+
+
+def _packed(code: int, stream: str, message: str) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(StorageError(code=code, entity=stream, error_message=message))
+    return packed
 
 
 def _refusal(errors: list[RowError], stream: str) -> Any:
