@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from tweetlog_local.bigquery.errors import Invalid
+from tweetlog_local.bigquery.write_messages import STORAGE_ERRORS
 
 RPC, RESPONSE, ROWS, STALL, CLOSE, HTTP = "rpc", "response", "rows", "stall", "close", "http"
 KINDS = (RPC, RESPONSE, ROWS, STALL, CLOSE, HTTP)
@@ -90,6 +91,8 @@ def _check(rule: Rule) -> None:
         raise Invalid("The code of an http rule is an HTTP status such as 503")
     if rule.kind in (RPC, RESPONSE) and rule.code not in STATUSES:
         raise Invalid(f"A rule's code is one of {', '.join(STATUSES)}")
+    if rule.storage_error and rule.storage_error not in STORAGE_ERRORS:
+        raise Invalid(f"A rule's storage_error is one of {', '.join(STORAGE_ERRORS)}")
     if rule.kind == ROWS and not (rule.indexes or rule.column):
         raise Invalid("A rows rule says which: by indexes, or by column and value")
     if not 0 <= rule.probability <= 1:
