@@ -24,7 +24,7 @@ from typing import Any
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery as rest
-from google.cloud import pubsub_v1  # type: ignore[attr-defined] # a namespace of many packages
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from loader.row import Row, rows
 from loader.schema import Encoder
@@ -220,7 +220,7 @@ def bench_push(port: int, count: int, connections: int) -> dict[str, float]:
 
 
 def bench_pull(
-    write_endpoint: str, broker: str, publisher: pubsub_v1.PublisherClient, count: int
+    write_endpoint: str, broker: str, publisher: PublisherClient, count: int
 ) -> dict[str, float]:
     """Rows a second of the pull entrance: from the first that is loaded to the last."""
     messages = [encode(an_event(n)) for n in range(count)]
@@ -258,12 +258,12 @@ def make_warehouse(server: bigquery.Running) -> None:
     client.query_and_wait(TABLES_SQL.read_text())
 
 
-def make_topology(broker: str) -> pubsub_v1.PublisherClient:
+def make_topology(broker: str) -> PublisherClient:
     """Make the topic and its subscription; return the publisher."""
     os.environ["PUBSUB_EMULATOR_HOST"] = broker
-    publisher = pubsub_v1.PublisherClient()
+    publisher = PublisherClient()
     publisher.create_topic(name=TOPIC)
-    with pubsub_v1.SubscriberClient() as subscriber:
+    with SubscriberClient() as subscriber:
         subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=60)
     return publisher
 
@@ -290,7 +290,7 @@ def main() -> None:
 
 
 def run(
-    options: Any, write_endpoint: str, broker: str, publisher: pubsub_v1.PublisherClient
+    options: Any, write_endpoint: str, broker: str, publisher: PublisherClient
 ) -> None:
     """Run the benches against servers that are up."""
     wanted = options.only or ["encoder", "appends", "push", "pull"]

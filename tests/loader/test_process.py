@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.api_core.exceptions import DeadlineExceeded
-from google.cloud import pubsub_v1  # type: ignore[attr-defined] # a namespace of many packages
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from builders import a_raw_tweet, a_tombstone
 from enriched import an_enriched_tweet
@@ -97,7 +97,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PubsubTo
     """The topic of enriched events on an embedded Pub/Sub, with the loader's subscription."""
     with pubsub.running(tmp_path / "pubsub") as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
-        publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
+        publisher, subscriber = PublisherClient(), SubscriberClient()
         for topic, subscription in (("tweets-enriched", SUBSCRIPTION), ("tweets-dead", DEAD)):
             publisher.create_topic(name=f"{PROJECT}/topics/{topic}")
             subscriber.create_subscription(
@@ -110,7 +110,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PubsubTo
 
 def pulled(subscription: str) -> int:
     """Return how many messages a pull from the subscription gives at once."""
-    with pubsub_v1.SubscriberClient() as subscriber:
+    with SubscriberClient() as subscriber:
         try:
             response = subscriber.pull(
                 subscription=subscription, max_messages=1000, timeout=1, retry=None

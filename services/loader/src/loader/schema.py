@@ -135,6 +135,7 @@ class Encoder:
     Args:
         schema: the table's schema, a `google.cloud.bigquery.storage.v1.TableSchema`.
         changes: whether rows carry the two pseudo-columns of change data capture.
+        unknown: is told the fields of a row that have no column.
 
     Attributes:
         descriptor: the `DescriptorProto` that the bytes follow: no package, every nested type
@@ -143,12 +144,19 @@ class Encoder:
         message: the class of the bytes' protobuf message.
     """
 
-    def __init__(self, schema: Any, *, changes: bool) -> None:
+    def __init__(
+        self,
+        schema: Any,
+        *,
+        changes: bool,
+        unknown: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
         self.descriptor = descriptor_pb2.DescriptorProto(name=_ROOT)
         self._plan = _columns(schema.fields, self.descriptor, f".{_ROOT}")
         self._by_name = {column.name: (column.passes, column.convert) for column in self._plan}
         self.columns = frozenset(self._by_name)
         self._changes = changes
+        self._unknown = unknown
         if changes:
             for name in (CHANGE_TYPE, CHANGE_SEQUENCE):
                 _add(self.descriptor, name, _Proto.TYPE_STRING, repeated=False)
@@ -192,6 +200,8 @@ class Encoder:
             raise _unfit(f"column {name}: {reason} does not fit") from None
         if unknown:
             self._keep(fields, unknown)
+            if self._unknown:
+                self._unknown(unknown)
         return fields
 
     def _encode_with_care(self, values: Mapping[str, Any], fields: dict[str, Any]) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from loader.row import TWEETS
 from tweetlog.settings import one_of, setting, text, whole_number
 
+ON = "on"
+OFF = "off"
 UPSERT = "upsert"
 APPEND = "append"
 
@@ -52,6 +54,18 @@ class Settings:
         text_or_nothing,
         default="",
         help="host:port of a local Storage Write API; empty for Google's",
+    )
+    endpoint: str = setting(
+        "TWEETLOG_BIGQUERY_ENDPOINT",
+        text_or_nothing,
+        default="",
+        help="http://host:port of a local BigQuery, to add columns; empty for Google's",
+    )
+    add_columns: str = setting(
+        "TWEETLOG_ADD_COLUMNS",
+        one_of(ON, OFF),
+        default=OFF,
+        help="on: a field without a column gets one; off: it stays in the column extra",
     )
     linger_ms: int = setting(
         "TWEETLOG_LINGER_MS",

@@ -5,11 +5,12 @@ from functools import cache, partial
 from typing import Any
 
 from loader.batch import Batcher
+from loader.growth import Growth
 from loader.load import Load, LoadAll, receive, receive_all, receive_unreadable
 from loader.metrics import Metrics
 from loader.outcome import Outcome
 from loader.row import TABLES, TWEETS, Row
-from loader.settings import Settings
+from loader.settings import ON, Settings
 from loader.writer import BigQuery, Limits, Writer
 from tweetlog.delivery import Delivery
 from tweetlog.errors import Unreadable
@@ -40,6 +41,11 @@ class Loader:
         self.dead_letters = dead_letters or PubsubTopic(cache(publisher_client), settings.dead_path)
         self._deletes = settings.changes
         self._service = BigQuery(settings.write_endpoint, credentials)
+        self._growth = (
+            Growth(settings.project, credentials, settings.endpoint)
+            if settings.add_columns == ON
+            else None
+        )
         limits = limits or Limits(
             request_bytes=settings.batch_bytes, in_flight_bytes=settings.in_flight_bytes
         )
@@ -50,6 +56,7 @@ class Loader:
                 changes=settings.changes or table != TWEETS,
                 limits=limits,
                 observer=self.metrics.observer(table),
+                unknown=self._growth.of(settings.table_path(table)) if self._growth else None,
             )
             for table in TABLES
         }
@@ -103,6 +110,8 @@ class Loader:
         """Wait for the answers that are due and end every connection."""
         for writer in self.writers.values():
             writer.close()
+        if self._growth:
+            self._growth.close()
         self._service.close()
 
 

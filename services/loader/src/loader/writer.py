@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -229,6 +229,7 @@ class Writer:
         changes: whether rows are changes (upserts and deletes) or simply appended.
         limits: how much is held, and for how long.
         observer: is told what happens.
+        unknown: is told the fields of rows that have no column.
     """
 
     def __init__(
@@ -239,11 +240,13 @@ class Writer:
         changes: bool = True,
         limits: Limits | None = None,
         observer: Observer | None = None,
+        unknown: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.table = table
         self._service = service
         self._stream = f"{table}/streams/_default"
         self._changes = changes
+        self._unknown = unknown
         self._limits = limits or Limits()
         self._observer = observer or Unobserved()
         self._state = threading.Condition()
@@ -352,7 +355,7 @@ class Writer:
 
     def _use(self, schema: Any) -> Encoder:
         """Encode by this schema from here on; the old encoder stays if nothing has changed."""
-        encoder = Encoder(schema, changes=self._changes)
+        encoder = Encoder(schema, changes=self._changes, unknown=self._unknown)
         with self._state:
             if self._encoder is None or self._encoder.descriptor != encoder.descriptor:
                 self._encoder = encoder
@@ -727,7 +730,3 @@ def _storage_errors(error: Any) -> list[int]:
         if detail.Unpack(storage_error):
             found.append(storage_error.code)
     return found
-
-
-#: Makes a Writer for a table of the contract.
-WriterFor = Callable[[str], Writer]
