@@ -68,6 +68,10 @@ class Clients:
         with catch_warnings(action="ignore", category=DeprecationWarning):
             return list(self.subscriber.pull(request=request).received_messages)
 
+    def pull_some(self, subscription: str) -> list[Any]:
+        """Pull until something comes: an empty answer is allowed at any time."""
+        return next(filter(None, (self.pull(subscription) for _ in range(10))), [])
+
     def pull_texts(self, subscription: str, number: int) -> list[str]:
         """Pull and acknowledge until there are `number`."""
         texts: list[str] = []
