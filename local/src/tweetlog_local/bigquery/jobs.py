@@ -229,8 +229,12 @@ def results(job: Job, page: Page) -> dict[str, Any]:
         "totalRows": str(total),
         "totalBytesProcessed": str(outcome.rows.nbytes),
         "cacheHit": False,
-        "rows": list(wire.rows(part, outcome.fields, int64_timestamps=page.int64_timestamps)),
     }
+    rows = list(wire.rows(part, outcome.fields, int64_timestamps=page.int64_timestamps))
+    if rows:
+        # Left out where there are none, as BigQuery does: the client, which asks for no rows
+        # first, takes a list that is there for the first page.
+        answer["rows"] = rows
     if outcome.affected is not None:
         answer["numDmlAffectedRows"] = str(outcome.affected)
     if page.size and page.start + page.size < total:
