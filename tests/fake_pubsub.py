@@ -21,7 +21,10 @@ class FakePubsub:
         queued: what the next pulls hand out.
         acked, nacked, extended: ack ids in order.
         failing: the status that every publish is answered with, or None.
+        missing: whether the subscription is unknown.
         hold: publishes wait until this is set.
+        publishing: set at the first publish.
+        journal: the calls that changed something, in order.
     """
 
     def __init__(self) -> None:
@@ -31,6 +34,8 @@ class FakePubsub:
         self.nacked: list[str] = []
         self.extended: list[str] = []
         self.failing: grpc.StatusCode | None = None
+        self.missing = False
+        self.journal: list[str] = []
         self.hold = threading.Event()
         self.hold.set()
         self.publishing = threading.Event()
@@ -60,10 +65,13 @@ class FakePubsub:
         with self._lock:
             topic = self.published.setdefault(request.topic, [])
             topic.extend(request.messages)
+            self.journal.append("publish")
         return types.PublishResponse(message_ids=[str(n) for n in range(len(request.messages))])
 
-    def pull(self, request: Any, _: grpc.ServicerContext) -> Any:
+    def pull(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Hand out queued messages, after a moment when there are none."""
+        if self.missing:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such subscription")
         deadline = time.monotonic() + 0.2
         while not self.queued and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -76,6 +84,7 @@ class FakePubsub:
         """Note the ids."""
         with self._lock:
             self.acked.extend(request.ack_ids)
+            self.journal.append("acknowledge")
         return empty_pb2.Empty()
 
     def modify_ack_deadline(self, request: Any, _: grpc.ServicerContext) -> Any:

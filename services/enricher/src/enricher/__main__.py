@@ -2,12 +2,8 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 
-from enricher import pull, server
-from enricher.detector import detect
 from enricher.settings import Settings
 from tweetlog import logs
 from tweetlog.errors import SettingsError
@@ -24,7 +20,7 @@ example, against a Pub/Sub on this machine:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one entrance; return 0 when it was stopped, 2 when it cannot start as configured."""
+    """Run one entrance; return 0 when it was stopped, 1 if it failed, 2 if it cannot start."""
     entrance = _parser().parse_args(arguments).entrance
     try:
         settings = read(Settings, os.environ)
@@ -32,28 +28,35 @@ def main(arguments: list[str]) -> int:
         print(mistakes, file=sys.stderr)  # noqa: T201 - for who started it, before any log
         return 2
     logs.configure("enricher", project=settings.project, level=settings.log_level)
-    # Loads the models before the first event and, in push, before the fork: its worker shares them.
-    detect(["a text to load the models with"])
     return _push(settings) if entrance == "push" else _pull(settings)
 
 
 def _push(settings: Settings) -> int:
+    from enricher import server  # noqa: PLC0415 - help and mistakes do not wait for the models
+
     try:
         listener = server.listen(settings)
     except OSError as reason:
         where = f"{settings.host}:{settings.port}"
         print(f"cannot listen on {where}: {reason.strerror}; set PORT", file=sys.stderr)  # noqa: T201 - as above
         return 2
+    _load_models()
     server.serve(settings, listener)
     return 0
 
 
 def _pull(settings: Settings) -> int:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    pull.run(settings, stop)
-    return 0
+    from enricher import pull  # noqa: PLC0415 - as above
+
+    _load_models()
+    return pull.run(settings)
+
+
+def _load_models() -> None:
+    """Load the models before the first event and before any fork, so that processes share them."""
+    from enricher.detector import detect  # noqa: PLC0415 - as above
+
+    detect(["a text to load the models with"])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,9 +27,10 @@ _URL = re.compile(r"https?://\S++")
 _PICTURE = re.compile(r"pic\.twitter\.com/\S++")
 _MENTION = re.compile(r"[@\uff20]\w++")
 _RETWEET = "RT "
-# What pycld2 refuses to read: controls, noncharacters, lone surrogates.
+# What pycld2 refuses to read: controls, lone surrogates, noncharacters (two end every plane).
+_NONCHARACTERS = "".join(f"{chr(end - 1)}-{chr(end)}" for end in range(0xFFFF, 0x110000, 0x10000))
 _UNREADABLE = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd-\uffff]"
+    rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd{_NONCHARACTERS}]"
 )
 _HASHTAG = re.compile(r"[#\uff03]\w++")
 _RUN = re.compile(r"(.)\1\1++")

@@ -2,7 +2,8 @@
 
 It has a `VERSION` (1, and one more at each change of what comes out), a `SCHEMA` (a JSON Schema
 for each of its columns) and a pure function of the module's own name from a post to those
-columns; and, where work is cheaper together, a function `batch` from posts to columns.
+columns. It may have a function `batch` from posts to columns, where work is cheaper together,
+and a `COMPLETE` that is false where something it can do without is not installed.
 """
 
 import importlib
@@ -25,6 +26,7 @@ class Enrichment:
         schema: the JSON Schema of each column.
         single: a post's columns.
         batch: each post's columns, the same as `single` gives; None where that gains nothing.
+        complete: whether all that it can use is installed; without it its results may differ.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Enrichment:
     schema: Mapping[str, object]
     single: Callable[[Post], Columns]
     batch: Callable[[Sequence[Post]], list[Columns]] | None
+    complete: bool
 
 
 def discovered(path: Iterable[str] = __path__, package: str = __name__) -> tuple[Enrichment, ...]:
@@ -60,4 +63,5 @@ def _enrichment(module: ModuleType) -> Enrichment:
         schema=module.SCHEMA,
         single=getattr(module, name),
         batch=getattr(module, "batch", None),
+        complete=getattr(module, "COMPLETE", True),
     )

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from enricher import cld2
 from enricher.detector import Guess, detect
 from enricher.languages import UNDETERMINED, said_by_x
 from enricher.post import Post, string
 
 VERSION = 1
+COMPLETE = cld2.PRESENT
 SCHEMA = {
     "language": {"type": "string", "description": "BCP 47, `und` where there is nothing to tell."},
     "language_confidence": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
