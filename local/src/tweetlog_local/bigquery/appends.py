@@ -171,9 +171,10 @@ def _known(
     connection: duckdb.DuckDBPyConnection, relation: Relation, memory_seconds: float
 ) -> tuple[int, list[int]]:
     """Return how many staged keys were changed before, and which staged rows are older."""
+    forgotten = f"now() - to_milliseconds({memory_seconds * 1000:.0f})"
     found = connection.execute(
         f'SELECT s."%row", s."%sequence" <> \'\' AND c."%sequence" > s."%sequence" '
-        f'AND (c."%deleted" IS NULL OR c."%deleted" > now() - to_milliseconds({memory_seconds * 1000:.0f})) '
+        f'AND (c."%deleted" IS NULL OR c."%deleted" > {forgotten}) '
         f"FROM {STAGED} s JOIN {relation.changes} c ON {_same_key(relation, 'c')}"
     ).fetchall()
     return len(found), [row for row, older in found if older]

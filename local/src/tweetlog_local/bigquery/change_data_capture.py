@@ -18,7 +18,7 @@ VALID = re.compile(r"[0-9A-Fa-f]{1,16}(/[0-9A-Fa-f]{1,16}){0,3}\Z")
 SECTION = 16
 
 
-class InvalidSequence(Exception):
+class InvalidSequence(Exception):  # noqa: N818 (named for what is true)
     """A sequence number that is not 1-4 sections of 1-16 hexadecimal digits."""
 
 

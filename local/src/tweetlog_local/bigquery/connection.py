@@ -59,7 +59,7 @@ class Pending:
     """A response on its way: at once, or when its rows are durable."""
 
     response: Any
-    done: "Future[None] | None" = None
+    done: Future[None] | None = None
     fault: Rule | None = None
 
 

@@ -92,7 +92,8 @@ def _create_view(statement: exp.Expr, session: Session) -> Outcome:
 
 def _columns_named(statement: exp.Expr) -> exp.Expr:
     """Return the query of CREATE VIEW v (a, b) AS ... with its columns called a and b."""
-    target, query = statement.this, statement.expression.copy()
+    target = statement.this
+    query: exp.Expr = statement.expression.copy()
     if not isinstance(target, exp.Schema):
         return query
     first = query
@@ -118,9 +119,9 @@ def _tables(query: exp.Expr) -> Sequence[exp.Table]:
 
 def _qualified(query: exp.Expr, session: Session) -> exp.Expr:
     """Return the query with its default dataset written out, for later and elsewhere."""
+    copy: exp.Expr = query.copy()
     if session.dataset is None:
-        return query
-    copy = query.copy()
+        return copy
     named = {cte.alias.lower() for cte in copy.find_all(exp.CTE)}
     for table in copy.find_all(exp.Table):
         if not table.db and table.name.lower() not in named:

@@ -5,7 +5,7 @@ start of a week); here only those with a syntax of their own are parsed speciall
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import sqlglot
@@ -22,8 +22,8 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
 class _Parser(BigQueryParser):
-    FUNCTIONS: ClassVar[Mapping[str, Any]] = {}
-    FUNCTION_PARSERS: ClassVar[Mapping[str, Any]] = {
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         name: BigQueryParser.FUNCTION_PARSERS[name] for name in SPECIAL_SYNTAX
     }
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import duckdb
 from sqlglot import exp
 
+from tweetlog_local.bigquery import dialect
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.schema import Field, from_duckdb_type, quoted
@@ -80,13 +81,11 @@ def _defaults_filled(source: exp.Expr, columns: Sequence[Field]) -> exp.Expr:
 
 def default_expression(column: Field) -> exp.Expr:
     """Return the default of a column, in BigQuery's SQL."""
-    from tweetlog_local.bigquery import dialect  # noqa: PLC0415 (only where a default is used)
-
     given = column.extras.get("defaultValueExpression")
     if given is None:
         return exp.null()
-    select = dialect.parse(f"SELECT {given}")[0]
-    return select.expressions[0]
+    value: exp.Expr = dialect.parse(f"SELECT {given}")[0].expressions[0]
+    return value
 
 
 def _check_widths(source: exp.Expr, columns: Sequence[Field]) -> None:
@@ -132,7 +131,7 @@ def insert_query(
     listed = ", ".join([*values, *defaults.values()])
     return execute(
         connection,
-        f"INSERT INTO {relation.sql} ({written}) SELECT {listed} "  # noqa: S608 (names are quoted)
+        f"INSERT INTO {relation.sql} ({written}) SELECT {listed} "
         f"FROM ({source}) AS {quoted(SOURCE)}({names})",
     )
 
@@ -196,7 +195,7 @@ def update(statement: exp.Expr, session: Session) -> Outcome:
         sources = f" FROM {scope.sources}" if scope.sources else ""
         affected = execute(
             connection,
-            f"UPDATE {relation.sql} AS {quoted(alias)} SET {assignments}{sources} "  # noqa: S608 (names are quoted)
+            f"UPDATE {relation.sql} AS {quoted(alias)} SET {assignments}{sources} "
             f"WHERE {scope.condition}",
         )
     return Outcome("UPDATE", affected=affected, target=relation.name)
@@ -236,7 +235,7 @@ def _scope(
 
 def _check_single_match(connection: duckdb.DuckDBPyConnection, scope: Scope) -> None:
     matches = (
-        f"SELECT 1 FROM {scope.target} AS {quoted(scope.alias)}, {scope.sources} "  # noqa: S608 (names are quoted)
+        f"SELECT 1 FROM {scope.target} AS {quoted(scope.alias)}, {scope.sources} "
         f"WHERE {scope.condition} GROUP BY {quoted(scope.alias)}.rowid HAVING count(*) > 1 LIMIT 1"
     )
     try:
@@ -290,7 +289,8 @@ def _updated(holder: str, path: Sequence[str], value: str) -> str:
 
 def _scalar(value: exp.Expr, session: Session) -> exp.Expr:
     query = exp.Select(expressions=[exp.alias_(value.copy(), "one")])
-    return _expression(query, session).expressions[0].this
+    translated: exp.Expr = _expression(query, session).expressions[0].this
+    return translated
 
 
 def delete(statement: exp.Expr, session: Session) -> Outcome:
@@ -306,7 +306,7 @@ def delete(statement: exp.Expr, session: Session) -> Outcome:
     with session.warehouse.transaction() as connection:
         affected = execute(
             connection,
-            f"DELETE FROM {relation.sql} AS {quoted(alias)} WHERE {scope.condition}",  # noqa: S608 (names are quoted)
+            f"DELETE FROM {relation.sql} AS {quoted(alias)} WHERE {scope.condition}",
         )
     return Outcome("DELETE", affected=affected, target=relation.name)
 
@@ -315,9 +315,9 @@ def truncate(statement: exp.Expr, session: Session) -> Outcome:
     """Run TRUNCATE TABLE; what change data capture remembers of the table goes as well."""
     relation = _relation(statement.expressions[0], session)
     with session.warehouse.transaction() as connection:
-        affected = execute(connection, f"DELETE FROM {relation.sql}")  # noqa: S608 (the name is quoted)
+        affected = execute(connection, f"DELETE FROM {relation.sql}")
         if relation.key:
-            execute(connection, f"DELETE FROM {relation.changes}")  # noqa: S608 (the name is quoted)
+            execute(connection, f"DELETE FROM {relation.changes}")
     return Outcome("TRUNCATE_TABLE", affected=affected, target=relation.name)
 
 
@@ -345,7 +345,8 @@ def merge(statement: exp.Expr, session: Session) -> Outcome:
         _when(when, relation, alias, session) for when in statement.args["whens"].expressions
     )
     with session.warehouse.transaction() as connection:
-        _check_merge(connection, relation, alias, using, condition, statement)
+        if any(when.args.get("matched") for when in statement.args["whens"].expressions):
+            _check_single_match(connection, Scope(relation.sql, alias, using, condition))
         affected = execute(
             connection,
             f"MERGE INTO {relation.sql} AS {quoted(alias)} USING {using} ON {condition} {whens}",
@@ -356,19 +357,6 @@ def merge(statement: exp.Expr, session: Session) -> Outcome:
 def _merge_source(using: exp.Expr, session: Session) -> str:
     query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
     return duckdb_sql(_expression(query, session).args["from_"].this)
-
-
-def _check_merge(
-    connection: duckdb.DuckDBPyConnection,
-    relation: Relation,
-    alias: str,
-    using: str,
-    condition: str,
-    statement: exp.Expr,
-) -> None:
-    changes = any(when.args.get("matched") for when in statement.args["whens"].expressions)
-    if changes:
-        _check_single_match(connection, Scope(relation.sql, alias, using, condition))
 
 
 def _when(when: exp.Expr, relation: Relation, alias: str, session: Session) -> str:

@@ -55,11 +55,11 @@ class ApiError(Exception):
         }
 
 
-class Invalid(ApiError):
+class Invalid(ApiError):  # noqa: N818 (named for what is true)
     """A request, a resource or a value that BigQuery would refuse as well."""
 
 
-class InvalidQuery(ApiError):
+class InvalidQuery(ApiError):  # noqa: N818 (named for what is true)
     """A statement that cannot be run."""
 
     reason = "invalidQuery"
@@ -73,27 +73,27 @@ class Unsupported(InvalidQuery):
         super().__init__(f"{what} is not supported by the embedded BigQuery: {why}")
 
 
-class NotFound(ApiError):
+class NotFound(ApiError):  # noqa: N818 (named for what is true)
     """A dataset, table, job or path that is not there."""
 
     code = 404
     reason = "notFound"
 
 
-class AlreadyExists(ApiError):
+class AlreadyExists(ApiError):  # noqa: N818 (named for what is true)
     """A dataset, table or job that is there already."""
 
     code = 409
     reason = "duplicate"
 
 
-class InUse(ApiError):
+class InUse(ApiError):  # noqa: N818 (named for what is true)
     """A dataset that still holds tables."""
 
     reason = "resourceInUse"
 
 
-class Injected(ApiError):
+class Injected(ApiError):  # noqa: N818 (named for what is true)
     """A failure that somebody asked for."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:

@@ -128,10 +128,13 @@ def _longest(data: bytes) -> int:
         v = _weak(data, at, (v[1] * K1) & MASK, (x + w[0]) & MASK)
         w = _weak(data, at + 32, (z + w[1]) & MASK, (y + _fetch64(data, at + 16)) & MASK)
         z, x = x, z
-    return _finish(data, x, y, z, v, w)
+    return _finish(data, (x, y, z), v, w)
 
 
-def _finish(data: bytes, x: int, y: int, z: int, v: tuple[int, int], w: tuple[int, int]) -> int:
+def _finish(
+    data: bytes, state: tuple[int, int, int], v: tuple[int, int], w: tuple[int, int]
+) -> int:
+    x, y, z = state
     factor = (K1 + ((z & 0xFF) << 1)) & MASK
     at = len(data) - 64
     w = ((w[0] + ((len(data) - 1) & 63)) & MASK, w[1])

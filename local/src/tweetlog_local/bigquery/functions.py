@@ -371,7 +371,7 @@ def _date_shifted(sign: int) -> Builder:
 
     def build(arguments: Arguments) -> exp.Expr:
         value, amount = arguments
-        return shifted([typed("bq_date", value) if _is_text(value) else value, amount])
+        return shifted([_as_date(value), amount])
 
     return build
 
@@ -383,8 +383,11 @@ def _timestamp_diff(arguments: Arguments) -> exp.Expr:
 
 def _date_diff(arguments: Arguments) -> exp.Expr:
     later, earlier, unit = arguments
-    dates = [typed("bq_date", item) if _is_text(item) else item for item in (later, earlier)]
-    return boundaries(*dates, part(unit))
+    return boundaries(_as_date(later), _as_date(earlier), part(unit))
+
+
+def _as_date(value: exp.Expr) -> exp.Expr:
+    return typed("bq_date", value) if _is_text(value) else value
 
 
 def _datetime_diff(arguments: Arguments) -> exp.Expr:
@@ -394,7 +397,7 @@ def _datetime_diff(arguments: Arguments) -> exp.Expr:
 
 def _trunc(arguments: Arguments) -> exp.Expr:
     value, unit, *zone = arguments
-    value = typed("bq_date", value) if _is_text(value) else value
+    value = _as_date(value)
     if not zone:
         return truncated(value, part(unit))
     local = truncated(typed("bq_local", value, zone[0]), part(unit))

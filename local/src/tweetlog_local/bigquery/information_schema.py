@@ -172,7 +172,7 @@ def _values(fields: Sequence[Field], rows: Sequence[Row]) -> exp.Query:
         f"CAST({quoted(item.name)} AS {item.duckdb_type()}) AS {quoted(item.name)}"
         for item in fields
     )
-    text = f"SELECT {typed} FROM (VALUES {values}) AS v({names})"  # noqa: S608 (names and literals are quoted)
+    text = f"SELECT {typed} FROM (VALUES {values}) AS v({names})"
     tree = sqlglot.parse_one(text + ("" if rows else " WHERE FALSE"), dialect="duckdb")
     if not isinstance(tree, exp.Query):
         raise TypeError(text)

@@ -29,7 +29,7 @@ MEMORY_SECONDS = 60
 MAX_ROWS = 50_000
 
 
-class BadJson(Exception):
+class BadJson(Exception):  # noqa: N818 (named for what is true)
     """A value that its column cannot hold; `location` is the column."""
 
     def __init__(self, location: str, message: str) -> None:

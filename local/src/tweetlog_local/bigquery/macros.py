@@ -332,14 +332,16 @@ JSONS = (
     _typed(
         "bq_lax_string",
         "a",
-        VARCHAR=f"CASE WHEN json_type(a) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN {TEXT_OF_JSON} END",
+        VARCHAR="CASE WHEN json_type(a) NOT IN ('OBJECT', 'ARRAY', 'NULL') "
+        f"THEN {TEXT_OF_JSON} END",
     ),
     _typed(
         "bq_lax_int64",
         "a",
         VARCHAR="CASE json_type(a) WHEN 'BOOLEAN' "
         f"THEN CAST(CAST({TEXT_OF_JSON} AS BOOLEAN) AS BIGINT) WHEN 'OBJECT' THEN NULL "
-        f"WHEN 'ARRAY' THEN NULL ELSE CAST(round(TRY_CAST({TEXT_OF_JSON} AS DOUBLE)) AS BIGINT) END",
+        "WHEN 'ARRAY' THEN NULL "
+        f"ELSE CAST(round(TRY_CAST({TEXT_OF_JSON} AS DOUBLE)) AS BIGINT) END",
     ),
     _typed(
         "bq_lax_float64",
@@ -362,12 +364,14 @@ JSONS = (
         "WHEN typeof(a) IN ('TIMESTAMP WITH TIME ZONE', 'TIMESTAMP') THEN "
         "to_json(regexp_replace(replace(CAST(a AS VARCHAR), ' ', 'T'), '\\+00$', 'Z')) "
         "WHEN typeof(a) = 'BLOB' THEN to_json(to_base64(TRY_CAST(a AS BLOB))) "
-        "WHEN typeof(a) IN ('DOUBLE', 'FLOAT') THEN CAST(regexp_replace(CAST(to_json(a) AS VARCHAR), "
+        "WHEN typeof(a) IN ('DOUBLE', 'FLOAT') "
+        "THEN CAST(regexp_replace(CAST(to_json(a) AS VARCHAR), "
         "'\\.0$', '') AS JSON) "
         "WHEN typeof(a) = 'BIGINT' AND abs(TRY_CAST(a AS HUGEINT)) > 9007199254740992 "
         "THEN to_json(CAST(a AS VARCHAR)) "
         "WHEN regexp_matches(typeof(a), 'TIMESTAMP|BLOB|DECIMAL|INTERVAL|MAP') "
-        "THEN error('BigQuery: TO_JSON of ' || typeof(a) || ' is not supported by the embedded BigQuery') "
+        "THEN error('BigQuery: TO_JSON of ' || typeof(a) || "
+        "' is not supported by the embedded BigQuery') "
         "ELSE to_json(a) END",
     ),
     _plain(

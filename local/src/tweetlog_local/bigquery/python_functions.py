@@ -80,7 +80,11 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for name, (function, takes, returns) in FUNCTIONS.items():
         over = _over_one if len(takes) == 1 else _over_two
         connection.create_function(
-            name, over(function, ARROW[returns]), takes, returns, type="arrow"
+            name,
+            over(function, ARROW[returns]),
+            takes,
+            returns,
+            type="arrow",  # type: ignore[call-overload] # the constant has no public name
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from tweetlog_local.bigquery.change_data_capture import (
@@ -38,11 +38,11 @@ INT64_RANGE = (-(2**63), 2**63 - 1)
 DAY_MICROS = 86_400_000_000
 
 
-class BadValue(Exception):
+class BadValue(Exception):  # noqa: N818 (named for what is true)
     """A value that its column cannot hold."""
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatch(Exception):  # noqa: N818 (named for what is true)
     """The writer's message does not fit the table."""
 
     def __init__(self, message: str, *, extra: bool = False) -> None:
@@ -182,13 +182,13 @@ def _converter(item: Field, described: FieldDescriptor) -> Convert:
     if item.type not in known:
         raise SchemaMismatch(
             f"The proto field mismatched with BigQuery field at {described.full_name}, the proto "
-            f"field type {_PROTO_TYPES.get(described.type, described.type)}, BigQuery field type "
+            f"field type {_PROTO_TYPES[described.type]}, BigQuery field type "
             f"{item.type}"
         )
     return known[item.type]
 
 
-_PROTO_TYPES = {
+_PROTO_TYPES: Mapping[int, str] = {
     number: name.removeprefix("TYPE_").lower()
     for name, number in descriptor_pb2.FieldDescriptorProto.Type.items()
 }
@@ -222,10 +222,7 @@ def _reader(item: Field, described: FieldDescriptor) -> Reader:
             f"field is {'' if described.is_repeated else 'not '}repeated, the BigQuery field's "
             f"mode is {item.mode}"
         )
-    if item.type == "RECORD":
-        convert = _struct(item, described)
-    else:
-        convert = _converter(item, described)
+    convert = _struct(item, described) if item.type == "RECORD" else _converter(item, described)
     return Reader(item, described.name, item.repeated, convert)
 
 
@@ -244,7 +241,7 @@ def _struct(item: Field, described: FieldDescriptor) -> Convert:
     return convert
 
 
-def _readers(fields: Sequence[Field], described: Descriptor, path: str = "") -> list[Reader]:
+def _readers(fields: Sequence[Field], described: Any, path: str = "") -> list[Reader]:
     known = {item.name.lower(): item for item in fields}
     readers = []
     for part in described.fields:

@@ -7,13 +7,15 @@ that all of them are derived from.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
 from tweetlog_local.bigquery.errors import Invalid, Unsupported
+
+if TYPE_CHECKING:
+    from duckdb.sqltypes import DuckDBPyType
 
 ALIASES = {
     "INT64": "INTEGER",
@@ -193,8 +195,10 @@ SQL_TYPES = {
 }
 
 
-def from_sql_type(name: str, kind: exp.DataType) -> Field:
+def from_sql_type(name: str, kind: exp.Expr | None) -> Field:
     """Return the field of a column declared as `name kind`."""
+    if not isinstance(kind, exp.DataType):
+        raise Invalid(f"Column {name} has no type")
     if kind.this == exp.DType.ARRAY:
         inner = from_sql_type(name, kind.expressions[0])
         if inner.repeated:
@@ -210,7 +214,7 @@ def from_sql_type(name: str, kind: exp.DataType) -> Field:
 def _part(numbered: tuple[int, exp.Expr]) -> Field:
     index, part = numbered
     if isinstance(part, exp.ColumnDef):
-        return from_sql_type(part.name, part.kind)
+        return from_sql_type(part.name, part.args.get("kind"))
     return from_sql_type(f"_field_{index + 1}", part)
 
 
@@ -242,22 +246,26 @@ DUCKDB_TYPES = {
 )
 
 
-def from_duckdb_type(name: str, kind: "duckdb.sqltypes.DuckDBPyType") -> Field:
+def from_duckdb_type(name: str, kind: "DuckDBPyType") -> Field:
     """Return the field of a result column."""
     text = str(kind).lower().strip('"')
     if text in DUCKDB_TYPES:
         return Field(name, DUCKDB_TYPES[text])
     if kind.id == "list":
-        inner = from_duckdb_type(name, kind.children[0][1])
+        inner = from_duckdb_type(name, _children(kind)[0][1])
         if inner.repeated:
             raise Unsupported("ARRAY of ARRAY as a result", "BigQuery has no such type")
         return replace(inner, mode="REPEATED")
     if kind.id in ("struct", "tuple"):
         parts = tuple(
             from_duckdb_type(part or f"_field_{index + 1}", inner)
-            for index, (part, inner) in enumerate(kind.children)
+            for index, (part, inner) in enumerate(_children(kind))
         )
         return Field(name, "RECORD", fields=parts)
     if kind.id == "decimal":
         return Field(name, "NUMERIC")
     raise Unsupported(f"A result of type {kind}", "it has no counterpart in BigQuery")
+
+
+def _children(kind: "DuckDBPyType") -> list[tuple[str, "DuckDBPyType"]]:
+    return kind.children  # type: ignore[return-value] # so it is for LIST and STRUCT

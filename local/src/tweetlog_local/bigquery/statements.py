@@ -28,7 +28,7 @@ SCRIPTING = (
     exp.Block,
     exp.ForIn,
 )
-KINDS = {
+KINDS: Mapping[type[exp.Expr], str] = {
     exp.Insert: "INSERT",
     exp.Update: "UPDATE",
     exp.Delete: "DELETE",

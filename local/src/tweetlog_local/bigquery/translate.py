@@ -61,7 +61,8 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
     for node in reversed(list(holder.walk(bfs=True))):
         if node is not holder:
             _rewrite(node)
-    return holder.expressions[0]
+    translated: exp.Expr = holder.expressions[0]
+    return translated
 
 
 # Parameters
@@ -74,11 +75,12 @@ def _fill_parameters(tree: exp.Expr, parameters: Parameters) -> None:
         raise InvalidQuery(f"Query parameter number {len(parameters.positional) + 1} is not set")
     for node, value in zip(placeholders, parameters.positional, strict=False):
         node.replace(_value(value))
-    for node in (node for node in nodes if isinstance(node, exp.Parameter)):
-        name = node.name.lower()
-        if name not in parameters.named:
-            raise InvalidQuery(f"Query parameter '{node.name}' not found")
-        node.replace(_value(parameters.named[name]))
+    for parameter in nodes:
+        if isinstance(parameter, exp.Parameter):
+            name = parameter.name.lower()
+            if name not in parameters.named:
+                raise InvalidQuery(f"Query parameter '{parameter.name}' not found")
+            parameter.replace(_value(parameters.named[name]))
 
 
 def _value(value: exp.Expr) -> exp.Expr:
@@ -379,7 +381,7 @@ def _safe(value: exp.Expr) -> exp.Expr:
 
 def _window(node: exp.Expr) -> exp.Expr:
     """Put OVER at the aggregate itself, where the translation put something around it."""
-    function = node.this
+    function: exp.Expr = node.this
     if isinstance(function, exp.Identifier) or not aggregated(function):
         return node
     inner = _innermost_aggregate(function)
