@@ -20,7 +20,6 @@ from ingestor.play import Order, play
 from ingestor.settings import Settings
 from tweetlog import logs
 from tweetlog.errors import PublishFailed, SettingsError
-from tweetlog.publisher import PubsubTopic, publisher_client
 from tweetlog.settings import described, read
 
 log = logging.getLogger("ingestor")
@@ -122,6 +121,9 @@ def _play(order: Order, settings: Settings, cursor: Cursor | None) -> int:
     stop, signals = threading.Event(), list[int]()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop, signals))
+    # gRPC takes a second to load, for which neither --help nor a wrong call should wait.
+    from tweetlog.publisher import PubsubTopic, publisher_client  # noqa: PLC0415 - as above
+
     client = publisher_client()
     raw, dead = (
         PubsubTopic(client, settings.topic(name), timeout=_TRY_SECONDS)

@@ -31,8 +31,10 @@ _LONGEST_WAIT = 30.0
 # What a stop waits for events that are on their way; a healthy broker needs milliseconds.
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.25
+# After so many a person is told why nothing moves.
+_POLLS_IN_SILENCE = 8
 _SHOWN = 300
-# Tweets that follow each other closer than this may go out together.
+# At a pace, tweets within this long go out together.
 _TOGETHER_SECONDS = 0.05
 
 
@@ -130,9 +132,12 @@ class Pump:
             self._land(source)
 
     def _until_stopped(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """Yield the steps; at a stop up to the next mark, so that no line is left half done."""
+        whole = True
         for step in steps:
-            if self._stop.is_set():
+            if whole and self._stop.is_set():
                 return
+            whole = isinstance(step, Mark) or (whole and isinstance(step, Pause))
             yield step
 
     def _landed(self) -> bool:
@@ -146,11 +151,14 @@ class Pump:
         self.tally = _counted(self.tally, batch)
 
     def _wait(self, flight: Future[None]) -> None:
+        polls = 0
         while not self._stop.is_set():
             try:
                 return flight.result(timeout=_POLL_SECONDS)
             except TimeoutError:
-                continue
+                polls += 1
+                if polls == _POLLS_IN_SILENCE:
+                    log.warning("no answer from the broker yet; waiting, nothing is lost")
         try:
             flight.result(timeout=_GRACE_SECONDS)
         except TimeoutError:
@@ -233,14 +241,16 @@ def paced(
     wait: Callable[[float], object],
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Step]:
-    """Yield at most `rate` tweets a second, evenly; what was yielded goes out before a wait."""
+    """Yield at most `rate` tweets a second, evenly; none waits long for the others of its batch."""
     start, tweets = clock(), 0
+    paused = start
     for step in steps:
         if isinstance(step, Tweet):
-            early = start + tweets / rate - clock()
-            if early > _TOGETHER_SECONDS:
-                yield Pause()
-            if early > 0:
-                wait(early)
+            due = start + tweets / rate
+            if due > clock():
+                if due - paused > _TOGETHER_SECONDS:
+                    paused = due
+                    yield Pause()
+                wait(due - clock())
             tweets += 1
         yield step
