@@ -268,7 +268,7 @@ def _row(message: Any, encoded: bytes) -> dict[str, Any]:
 
 @contextmanager
 def serving(fake: FakeBigQuery) -> Iterator[FakeBigQuery]:
-    """Serve it on a free port of loopback."""
+    """Serve it on loopback: on a free port, and on the same one when it is served again."""
     request, response = AppendRowsRequest.pb(), AppendRowsResponse.pb()
     get, stream = GetWriteStreamRequest.pb(), WriteStream.pb()
     handlers = {
@@ -284,7 +284,7 @@ def serving(fake: FakeBigQuery) -> Iterator[FakeBigQuery]:
     )
     service = "google.cloud.bigquery.storage.v1.BigQueryWrite"
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(fake.endpoint or "127.0.0.1:0")
     server.start()
     fake.endpoint = f"127.0.0.1:{port}"
     try:

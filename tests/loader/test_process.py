@@ -141,31 +141,28 @@ def push(port: int, count: int, threads: int = 16) -> list[int]:
 # --- push
 
 
-def test_pushed_tweets_are_loaded_and_the_process_stops_gently(bigquery: FakeBigQuery) -> None:
-    with a_loader("push", bigquery, {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}) as loader:
-        answers = push(loader.port, 200)
-        ready = loader.get("/readyz")
-        code = loader.stop()
-
-    assert answers == [204] * 200
-    assert ready == (200, "ready\n")
-    assert len(bigquery.tables["tweets"].rows) == 200
-    assert len(bigquery.requests) < 200
-    assert code == 0
-
-
-def test_requests_in_flight_are_answered_before_it_ends(bigquery: FakeBigQuery) -> None:
-    bigquery.delay = 1.0
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_pushed_tweets_are_loaded_and_those_in_flight_are_answered_before_it_ends(
+    bigquery: FakeBigQuery, number: signal.Signals
+) -> None:
     with (
         a_loader("push", bigquery, {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}) as loader,
         ThreadPoolExecutor(1) as pool,
     ):
-        answers = pool.submit(push, loader.port, 4, 4)
-        eventually(lambda: bigquery.requests)
-        code = loader.stop(signal.SIGINT)
+        answers = push(loader.port, 200)
+        appends = len(bigquery.requests)
+        ready = loader.get("/readyz")
+        bigquery.delay = 0.5
+        last = pool.submit(push, loader.port, 4, 4)
+        eventually(lambda: len(bigquery.requests) > appends)
+        code = loader.stop(number)
 
-        assert answers.result(20) == [204] * 4
+        assert answers == [204] * 200
+        assert appends < 200
+        assert ready == (200, "ready\n")
+        assert last.result(20) == [204] * 4
         assert code == 0
+    assert len(bigquery.tables["tweets"].rows) == 200
 
 
 # --- pull

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.cloud.bigquery_storage_v1.types import StorageError
 
-from fake_bigquery import FakeBigQuery, Fault, Type, ended, error, goodbye, held
+from fake_bigquery import FakeBigQuery, Fault, Type, ended, error, goodbye, held, serving
 from loader.outcome import CONFIRMED, Outcome, Postponed, Refused
 from loader.row import DELETE, Row
 from loader.writer import BigQuery, Limits, Writer
@@ -311,6 +311,23 @@ def test_a_server_that_is_away_costs_a_wait_and_no_row(bigquery: FakeBigQuery) -
 
     assert isinstance(refused, Postponed)
     assert not refused.setup
+
+
+def test_rows_wait_for_a_server_that_restarts() -> None:
+    fake = FakeBigQuery()
+    with serving(fake):
+        service = BigQuery(fake.endpoint)
+        writer = Writer(service, TABLE, limits=replace(QUICK, deadline=30))
+        before = writer.append([a_row(1)]).result(WAIT)
+    appends = [writer.append([a_row(n)]) for n in range(2, 12)]
+    with serving(fake):
+        after = [append.result(WAIT) for append in appends]
+        writer.close(timeout=1)
+        service.close()
+
+    assert before == [CONFIRMED]
+    assert after == [[CONFIRMED]] * 10
+    assert len(fake.tables["tweets"].rows) == 11
 
 
 def test_an_idle_connection_is_closed_and_the_next_row_opens_another(

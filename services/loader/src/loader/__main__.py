@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 from typing import Any
@@ -25,6 +26,7 @@ example, against a Pub/Sub and a BigQuery on this machine:
 
 endpoints: POST / takes deliveries (push); GET /livez, /readyz and /metrics (both)
 """
+_PORT = 8080  # where Cloud Run sends requests unless told otherwise
 
 
 def main(arguments: list[str]) -> int:
@@ -33,23 +35,35 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read(Settings, os.environ)
         authority = credentials(settings.write_endpoint)
-        listener = server.listen(settings)
+        listener = _listener(settings, always=entrance == "push")
     except SettingsError as mistakes:
         print(mistakes, file=sys.stderr)  # noqa: T201 - for who started it, before any log
         return 2
     except OSError as reason:
-        where, why = f"{settings.host}:{settings.port}", os.strerror(reason.errno or 0)
+        where, why = f"{settings.host}:{settings.port or _PORT}", os.strerror(reason.errno or 0)
         print(f"cannot listen on {where}: {why}; set PORT", file=sys.stderr)  # noqa: T201 - as above
         return 2
     logs.configure("loader", project=settings.project, level=settings.log_level)
-    if entrance == "push":
+    if entrance == "push" and listener:
         server.serve(settings, authority, listener)
     else:
         _pull(settings, authority, listener)
     return 0
 
 
-def _pull(settings: Settings, authority: Any, listener: Any) -> None:
+def _listener(settings: Settings, *, always: bool) -> socket.socket | None:
+    """Return the socket to serve on; None for a pull that nobody asks for its health.
+
+    Raises:
+        OSError: if the address is taken or not ours.
+    """
+    if settings.port is None and not always:
+        return None
+    port = _PORT if settings.port is None else settings.port
+    return socket.create_server((settings.host, port), backlog=2048)
+
+
+def _pull(settings: Settings, authority: Any, listener: socket.socket | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

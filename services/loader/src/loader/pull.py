@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -27,9 +27,11 @@ class _Quiet(WSGIRequestHandler):
 
 
 def run(
-    settings: Settings, credentials: Any, listener: socket.socket, stop: threading.Event
+    settings: Settings, credentials: Any, listener: socket.socket | None, stop: threading.Event
 ) -> None:
     """Pull until `stop` is set; the batches in hand are finished first.
+
+    Health and metrics are served on `listener`, if there is one.
 
     Several loops pull at once, so that one batch is on its way while another is appended. If one
     of them ends by an error the others stop and the error is raised.
@@ -44,8 +46,8 @@ def run(
         stop=stop,
         batch=settings.pull_rows,
     )
-    with _served(loader, listener), ThreadPoolExecutor(settings.pull_loops) as pool:
-        log.info("health on %s:%d", *listener.getsockname()[:2])
+    health_served = _served(loader, listener) if listener else nullcontext()
+    with health_served, ThreadPoolExecutor(settings.pull_loops) as pool:
         log.info("ready")
         loops = [pool.submit(_until_error, loop, stop) for _ in range(settings.pull_loops)]
     loader.close()
@@ -65,6 +67,7 @@ def _until_error(loop: Any, stop: threading.Event) -> None:
 def _served(loader: Loader, listener: socket.socket) -> Iterator[None]:
     """Serve health and metrics in the background."""
     host, port = listener.getsockname()[:2]
+    log.info("health on %s:%d", host, port)
     server = make_server(
         host, port, health(loader), threaded=True, request_handler=_Quiet, fd=listener.fileno()
     )

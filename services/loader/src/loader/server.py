@@ -85,15 +85,6 @@ def _gentle_interrupt(_server: Any) -> None:
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Return the socket to serve on.
-
-    Raises:
-        OSError: if the address is taken or not ours.
-    """
-    return socket.create_server((settings.host, settings.port), backlog=2048)
-
-
 def serve(settings: Settings, credentials: Any, listener: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished first."""
     _Server(settings, credentials, listener).run()

@@ -98,8 +98,11 @@ class Settings:
         help="push: requests at once; the service's containerConcurrency",
     )
     host: str = setting("HOST", default="0.0.0.0", help="the address to listen on")  # noqa: S104 - a container is reached by any of its interfaces
-    port: int = setting(
-        "PORT", whole_number(0, 65_535), default=8080, help="the port; 0 takes a free one"
+    port: int | None = setting(
+        "PORT",
+        whole_number(0, 65_535),
+        default=None,
+        help="the port, 0 for a free one; push listens on 8080 without it, pull not at all",
     )
     log_level: str = setting(
         "TWEETLOG_LOG_LEVEL",

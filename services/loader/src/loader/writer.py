@@ -292,6 +292,10 @@ class Writer:
         encoder = self._ready_encoder(fresh=True)
         return encoder.reason if isinstance(encoder, Postponed) else None
 
+    def columns(self) -> frozenset[str] | None:
+        """Return the table's columns as far as they are known; None before the first row."""
+        return self._encoder.columns if self._encoder else None
+
     def alive(self) -> bool:
         """Return whether its threads run; if not, only a restart helps."""
         return self._closed or all(thread.is_alive() for thread in self._threads)
