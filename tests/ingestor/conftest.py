@@ -3,9 +3,14 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from ingestor_command import Ingestor
 from tweetlog_local.pubsub import running
+
+# No test is about time, and the machine may be busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 _numbers = itertools.count()
 

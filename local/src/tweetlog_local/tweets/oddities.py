@@ -1,7 +1,6 @@
 """What a reader of tweets has to survive: hostile tweets, and lines that are no tweets."""
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
@@ -20,6 +19,13 @@ HOSTILE_TEXTS = (
     "\ufffe\uffff\ufeff no characters \U0010ffff",
     "👩🏽‍❤️‍💋‍👨🏻" * 20,
 )
+# Of the tweet whose place it takes: nothing that says anything of its text.
+_KEPT = frozenset(
+    {
+        *("id", "text", "author_id", "created_at", "edit_history_tweet_ids", "lang"),
+        *("public_metrics", "possibly_sensitive", "reply_settings"),
+    }
+)
 #: Stands for half of a surrogate pair, which JSON can carry and Unicode cannot.
 _HALF = "\ue000half\ue000"
 
@@ -27,11 +33,7 @@ _HALF = "\ue000half\ue000"
 def hostile(payload: Payload, number: int) -> bytes:
     """Return the line of a valid tweet with a text that is out to break its reader."""
     kind = number % (len(HOSTILE_TEXTS) + 2)
-    tweet: dict[str, Any] = {
-        name: value
-        for name, value in payload["data"].items()
-        if name not in {"entities", "note_tweet", "note_post"}
-    }
+    tweet = {name: value for name, value in payload["data"].items() if name in _KEPT}
     if kind < len(HOSTILE_TEXTS):
         tweet["text"] = HOSTILE_TEXTS[kind]
     elif kind == len(HOSTILE_TEXTS):
@@ -39,7 +41,8 @@ def hostile(payload: Payload, number: int) -> bytes:
     else:
         words = ("long " * _LONGEST_NOTE)[:_LONGEST_NOTE]
         tweet |= {"text": words[:279] + "…", "note_tweet": {"text": words}}
-    return orjson.dumps({**payload, "data": tweet}).replace(_HALF.encode(), b"\\ud83d")
+    includes = {"users": payload["includes"]["users"][:1]}
+    return orjson.dumps({"data": tweet, "includes": includes}).replace(_HALF.encode(), b"\\ud83d")
 
 
 def _cut_short(line: bytes) -> bytes:
