@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,10 @@ class Running:
         self.process.send_signal(number)
         return self.ended()
 
+    def signal_group(self, number: int) -> None:
+        """Send a signal to it and its children at once, as Ctrl-C in a terminal does."""
+        os.killpg(self.process.pid, number)
+
     def ended(self) -> int:
         """Wait for the end; return the exit code."""
         code = self.process.wait(30)
@@ -82,5 +87,6 @@ def started(*arguments: str, **environ: str) -> Iterator[Running]:
     try:
         yield running
     finally:
-        process.kill()
+        if process.poll() is None:
+            running.signal_group(signal.SIGKILL)
         running.ended()
