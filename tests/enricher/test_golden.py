@@ -26,7 +26,7 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in row.items() if cld2.PRESENT or k not in LANGUAGE}
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.family}: {case.name}")
+@pytest.mark.parametrize("case", list(cases()), ids=lambda case: f"{case.family}: {case.name}")
 def test_what_follows_from_a_payload_is_what_is_recorded(case: Case) -> None:
     assert case.columns is not None, "a new case" + HOW
     assert told(columns(case.payload)) == told(case.columns), HOW
