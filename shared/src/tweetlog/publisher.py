@@ -5,6 +5,7 @@ message costs the client 55 µs in a batch and nine times as much in a request o
 """
 
 import concurrent.futures
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -34,12 +35,28 @@ def publisher_client() -> pubsub_v1.PublisherClient:
     return pubsub_v1.PublisherClient(batch_settings=_BATCHES)
 
 
+def lazy_client() -> Callable[[], pubsub_v1.PublisherClient]:
+    """Return what makes one client at the first call, whichever thread calls first.
+
+    For a process that forks: a client made before the fork does not work after it.
+    """
+    lock = threading.Lock()
+    made: list[pubsub_v1.PublisherClient] = []
+
+    def client() -> pubsub_v1.PublisherClient:
+        with lock:
+            if not made:
+                made.append(publisher_client())
+        return made[0]
+
+    return client
+
+
 class PubsubTopic:
     """A topic of Pub/Sub.
 
     Args:
-        client: makes the client, or is called once for it at the first publish, which a
-            process that forks needs.
+        client: the client, or what makes it at the first publish, such as `lazy_client()`.
         path: `projects/PROJECT/topics/TOPIC`.
         timeout: seconds until an unconfirmed publish has failed; retries included. Below the
             60 s of a push request's deadline.

@@ -7,6 +7,7 @@ same score alone and in a batch, on every processor and with every BLAS; sums of
 """
 
 import functools
+import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,9 +129,20 @@ def _counted(values: Features) -> tuple[Features, Features]:
     return values.take(firsts), np.diff(firsts, append=len(values))
 
 
-@functools.cache
+_LOCK = threading.Lock()
+
+
 def bayes() -> Bayes:
-    """Return the model, restricted to our languages: loaded once, 1 s and 70 MB."""
+    """Return the model, restricted to our languages: loaded once, 1 s and 70 MB.
+
+    Under a lock: the first requests come together, and each thread would load its own.
+    """
+    with _LOCK:
+        return _loaded()
+
+
+@functools.cache
+def _loaded() -> Bayes:
     table, prior, names, following, rows, found = load_model(MODEL_DIR / MODEL_FILE)
     # Its variants of a language (nn, yue) stay out: they draw more wrong guesses than right ones.
     kept = [n for n, name in enumerate(names) if name in LANGUAGES or name == _NO_LANGUAGE]

@@ -8,6 +8,7 @@ again and again; and it answers a health check with 405.
 import functools
 import logging
 import os
+import threading
 from typing import Any
 
 import flask
@@ -17,7 +18,7 @@ from enricher.receive import receive_all
 from enricher.settings import Settings
 from tweetlog.delivery import Delivery, from_push
 from tweetlog.errors import PublishFailed, Unreadable
-from tweetlog.publisher import PubsubTopic, publisher_client
+from tweetlog.publisher import PubsubTopic, lazy_client
 from tweetlog.settings import read
 from tweetlog.topic import Topic
 
@@ -58,12 +59,21 @@ def _delivery(request: flask.Request) -> Delivery | Unreadable:
         return reason
 
 
-@functools.cache
+_LOCK = threading.Lock()
+
+
 def topics() -> tuple[Topic, Topic]:
     """Return the topics for enriched events and for dead letters, over one client.
 
-    The client is made at the first publish: one made before the server forks would not work.
+    Made at the first request, once: `functools.cache` alone would let every thread that comes
+    first make its own.
     """
+    with _LOCK:
+        return _topics()
+
+
+@functools.cache
+def _topics() -> tuple[Topic, Topic]:
     settings = read(Settings, os.environ)
-    client = functools.cache(publisher_client)
+    client = lazy_client()
     return PubsubTopic(client, settings.enriched_path), PubsubTopic(client, settings.dead_path)
