@@ -141,8 +141,28 @@ def aggregate(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
     return None
 
 
+# Which take IGNORE NULLS, each with the node whose text has a place for it.
+NULLS: Mapping[str, type[exp.Func]] = {
+    "FIRST_VALUE": exp.FirstValue,
+    "LAST_VALUE": exp.LastValue,
+    "NTH_VALUE": exp.NthValue,
+}
+
+
+def _with_nulls(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr | None:
+    """Return `LAST_VALUE(x IGNORE NULLS)`; None where nothing is said about NULL."""
+    said, *rest = arguments
+    if name not in NULLS or not isinstance(said, (exp.IgnoreNulls, exp.RespectNulls)):
+        return None
+    node = type(said)(this=NULLS[name].from_arg_list([said.this, *rest]))
+    return with_witness(node, said.this)
+
+
 def _simple(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr:
     known = SIMPLE[name]
+    found = _with_nulls(name, arguments) if arguments else None
+    if found is not None:
+        return found
     value = modified(arguments)[0].value if arguments else integer(0)
     example = integer(0) if isinstance(value, exp.Star) else known.type_of(value)
     node = with_witness(call(known.name, *arguments), example)

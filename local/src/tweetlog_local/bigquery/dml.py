@@ -11,8 +11,8 @@ from tweetlog_local.bigquery import dialect
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.schema import Field, from_duckdb_type, quoted
-from tweetlog_local.bigquery.session import Outcome, Session, duckdb_sql
-from tweetlog_local.bigquery.translate import renamed_parts, translate
+from tweetlog_local.bigquery.session import Outcome, Session
+from tweetlog_local.bigquery.translate import duckdb_sql, renamed_parts, translate
 from tweetlog_local.bigquery.warehouse import Relation
 
 SOURCE = "%source"

@@ -154,7 +154,10 @@ def _pad(name: str) -> Builder:
 
 def _trim(name: str, plain: str) -> Builder:
     def build(arguments: Arguments) -> exp.Expr:
-        return typed(name, *arguments) if len(arguments) == 1 else call(plain, *arguments)
+        if len(arguments) == 1:
+            return typed(name, *arguments)
+        value, characters = arguments
+        return call(plain, value, characters)
 
     return build
 
@@ -324,6 +327,8 @@ def _generate_timestamp_array(arguments: Arguments) -> exp.Expr:
 
 
 def _struct(arguments: Arguments) -> exp.Expr:
+    if not arguments:
+        raise IndexError
     names = [_part_name(item) for item in arguments]
     values = [item.this if isinstance(item, exp.Alias) else item for item in arguments]
     if not any(names):

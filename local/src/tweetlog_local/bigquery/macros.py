@@ -298,7 +298,7 @@ JSONS = (
         "AND NOT list_has_any(json_type(a, w), ['OBJECT', 'ARRAY']) "
         "THEN json_extract_string(a, w) END END",
     ),
-    _typed("bq_parse_json", "a", VARCHAR="json(a)"),
+    _typed("bq_parse_json", "a", VARCHAR="CAST(json(a) AS JSON)"),
     _typed(
         "bq_json_type",
         "a",

@@ -84,7 +84,8 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
             over(function, ARROW[returns]),
             takes,
             returns,
-            type="arrow",  # type: ignore[call-overload] # the constant has no public name
+            type="arrow",  # type: ignore[call-overload] # the constants have no public names
+            null_handling="special",  # a function may answer NULL
         )
 
 

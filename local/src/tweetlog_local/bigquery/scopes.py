@@ -4,7 +4,7 @@ DuckDB resolves names itself; only UNNEST has to know beforehand whether the ele
 are STRUCTs, whose parts then become columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlglot import exp
@@ -29,7 +29,7 @@ class Relations(Protocol):
         """Return the columns of a table or a view."""
 
 
-Sources = Mapping[str, Sequence[Field] | None]
+Sources = Sequence[tuple[str, Sequence[Field] | None]]
 
 
 def sources(select: exp.Select, relations: Relations) -> Sources:
@@ -37,22 +37,22 @@ def sources(select: exp.Select, relations: Relations) -> Sources:
 
     A query inside sees what stands in FROM around it as well.
     """
-    found: dict[str, Sequence[Field] | None] = {}
+    found: list[tuple[str, Sequence[Field] | None]] = []
     ancestor: exp.Expr | None = select
     while ancestor is not None:
         if isinstance(ancestor, exp.Select):
-            found = {**_own(ancestor, relations, within=select), **found}
+            found += _own(ancestor, relations, within=select)
         ancestor = ancestor.parent
     return found
 
 
 def _own(select: exp.Select, relations: Relations, within: exp.Expr | None = None) -> Sources:
     """Return the sources of one SELECT, without what `within` is a part of."""
-    return {
-        _key(source): _columns(source, relations)
+    return [
+        (source.alias_or_name.lower(), _columns(source, relations))
         for source in _from(select)
         if within is None or within is select or not _holds(source, within)
-    }
+    ]
 
 
 def _holds(tree: exp.Expr, part: exp.Expr) -> bool:
@@ -88,15 +88,11 @@ def _outputs(query: exp.Expr, relations: Relations) -> Sequence[Field] | None:
     found: list[Field] = []
     for item in query.expressions:
         if isinstance(item, exp.Star):
-            found += [part for source in _from(query) for part in scope[_key(source)] or ()]
+            found += [part for _, fields in scope for part in fields or ()]
         elif isinstance(item, exp.Alias) and isinstance(item.this, exp.Column):
             known = _column_field([part.name for part in item.this.parts], scope)
             found += [known.renamed(item.alias)] if known else []
     return found
-
-
-def _key(source: exp.Expr) -> str:
-    return str(source.alias_or_name.lower())
 
 
 def element_of(array: exp.Expr, scope: Sources) -> Field | None:
@@ -126,14 +122,11 @@ def _literal_element(item: exp.Expr) -> Field | None:
 
 def _column_field(path: Sequence[str], scope: Sources) -> Field | None:
     first, *rest = path
-    fields = scope.get(first.lower())
-    if fields is not None and rest:
-        return _descend(fields, rest)
-    for columns in scope.values():
-        found = _descend(columns or (), path)
-        if found is not None:
-            return found
-    return None
+    for alias, fields in scope:
+        if rest and alias == first.lower() and fields is not None:
+            return _descend(fields, rest)
+    everywhere = (_descend(fields or (), path) for _, fields in scope)
+    return next((found for found in everywhere if found is not None), None)
 
 
 def _descend(fields: Sequence[Field], path: Sequence[str]) -> Field | None:

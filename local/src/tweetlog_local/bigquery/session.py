@@ -12,7 +12,7 @@ from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.schema import Field, from_duckdb_type
-from tweetlog_local.bigquery.translate import Parameters, translate
+from tweetlog_local.bigquery.translate import Parameters, duckdb_sql, translate
 from tweetlog_local.bigquery.warehouse import DATABASE, Relation, Warehouse
 
 MAX_VIEW_DEPTH = 16
@@ -84,11 +84,6 @@ def duckdb_table(relation: Relation) -> exp.Table:
         db=exp.to_identifier(relation.name.dataset, quoted=True),
         catalog=exp.to_identifier(DATABASE),
     )
-
-
-def duckdb_sql(tree: exp.Expr) -> str:
-    """Return the text that DuckDB reads."""
-    return tree.sql(dialect="duckdb", identify=True)
 
 
 def select(statement: exp.Expr, session: Session, *, dry: bool = False) -> Outcome:

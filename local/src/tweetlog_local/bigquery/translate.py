@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from tweetlog_local.bigquery import aggregates, functions
 from tweetlog_local.bigquery.calendar_parts import extracted, interval
@@ -63,6 +64,14 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
             _rewrite(node)
     translated: exp.Expr = holder.expressions[0]
     return translated
+
+
+def duckdb_sql(tree: exp.Expr) -> str:
+    """Return the text that DuckDB reads; what cannot be said in it is refused."""
+    try:
+        return tree.sql(dialect="duckdb", identify=True, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise Unsupported("A part of the query", str(error)) from None
 
 
 # Parameters
@@ -430,6 +439,15 @@ def _in(node: exp.Expr) -> exp.Expr:
     return exp.EQ(this=node.this, expression=exp.Any(this=exp.paren(unnest.expressions[0])))
 
 
+def _join(node: exp.Expr) -> exp.Expr:
+    """Say ON TRUE where BigQuery needs nothing said: an outer join without it would be inner."""
+    if node.args.get("side") and not (node.args.get("on") or node.args.get("using")):
+        if not node.this.find(exp.Unnest):
+            raise InvalidQuery("Syntax error: Expected keyword ON or keyword USING")
+        node.set("on", exp.true())
+    return node
+
+
 def _select(node: exp.Expr) -> exp.Expr:
     kind = node.args.get("kind")
     if kind == "STRUCT":
@@ -501,6 +519,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Div: _division,
     exp.Like: _like,
     exp.In: _in,
+    exp.Join: _join,
     exp.Select: _select,
     exp.Array: _array,
     exp.Struct: _struct,
@@ -556,7 +575,6 @@ KEPT: frozenset[type[exp.Expr]] = frozenset(
         exp.IgnoreNulls,
         exp.Intersect,
         exp.Is,
-        exp.Join,
         exp.LT,
         exp.LTE,
         exp.Limit,
