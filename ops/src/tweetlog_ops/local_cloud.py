@@ -62,13 +62,12 @@ def consumer(name: str, ports: Servers, *, delivery: str, port: int) -> Program:
     environment = {
         "TWEETLOG_PROJECT": PROJECT,
         "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
+        "HOST": HOST,
+        "PORT": str(port),
     }
     if name == "loader":
         environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{ports.bigquery_grpc}"
-    if delivery == "pull":
-        return Program(name, name, ("pull",), environment)
-    environment |= {"HOST": HOST, "PORT": str(port)}
-    return Program(name, name, ("push",), environment, ready_url=f"http://{HOST}:{port}/livez")
+    return Program(name, name, (delivery,), environment)
 
 
 def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:

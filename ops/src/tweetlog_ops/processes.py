@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +21,12 @@ _DEATHS_A_MINUTE = 6
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: a Python module with its arguments and what it finds in the environment.
-
-    Attributes:
-        ready_url: answers 200 once the program serves; None if it says so on standard output,
-            in one line of JSON.
-    """
+    """What to run: a Python module with its arguments and what it finds in the environment."""
 
     name: str
     module: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    ready_url: str | None = None
 
 
 class Process:
@@ -57,21 +49,19 @@ class Process:
         """Return the exit code, negative for a signal, or None while it runs."""
         return self._process.poll()
 
-    def ready(self) -> dict[str, object]:
-        """Wait until the program serves; return what it says of itself, if it does.
+    def ready(self) -> None:
+        """Wait until the program says that it serves.
 
         Raises:
             CommandError: if it ends or says nothing in time.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
+        while not self._said_ready():
             if self.exit_code() is not None:
                 raise CommandError(self._died_at_start())
-            said = self._said_ready()
-            if said is not None:
-                return said
+            if time.monotonic() > deadline:
+                raise CommandError(f"{self.program.name} does not answer; see {self.log}")
             time.sleep(_POLL_SECONDS)
-        raise CommandError(f"{self.program.name} does not answer; see {self.log}")
 
     def revive(self) -> bool:
         """Start the program again if it has died; return whether it had.
@@ -105,11 +95,6 @@ class Process:
         lines = self._log_lines()
         return next((one for one in reversed(lines) if not one.startswith(("{", " "))), "")
 
-    def last_output(self) -> dict[str, object]:
-        """Return the last line of JSON on the program's standard output; empty if none."""
-        said = self._json_lines()
-        return said[-1] if said else {}
-
     def _spawn(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops the others in
         # their order.
@@ -125,15 +110,10 @@ class Process:
                 start_new_session=True,
             )
 
-    def _said_ready(self) -> dict[str, object] | None:
-        if self.program.ready_url is None:
-            said = self._json_lines()
-            return said[0] if said else None
-        return {} if _answers(self.program.ready_url) else None
-
-    def _json_lines(self) -> list[dict[str, object]]:
-        lines = self._out.read_text(errors="replace").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+    def _said_ready(self) -> bool:
+        """Whether it wrote its line: a server on standard output, a service in its log."""
+        lines = [*self._log_lines(), *self._out.read_text(errors="replace").splitlines()]
+        return any(_is_ready(line) for line in lines)
 
     def _died_at_start(self) -> str:
         return (
@@ -183,9 +163,9 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, "PYTHONUNBUFFERED": "1", **own}
 
 
-def _answers(url: str) -> bool:
+def _is_ready(line: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own http URL
-            return bool(response.status == 200)  # noqa: PLR2004 - HTTP's OK
-    except (urllib.error.URLError, OSError):
+        said = json.loads(line)
+    except ValueError:
         return False
+    return isinstance(said, dict) and (said.get("ready") is True or said.get("message") == "ready")

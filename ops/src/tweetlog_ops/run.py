@@ -107,7 +107,7 @@ class _Pipeline:
                 return self._refused(feed)
             if feed.exit_code() is not None and self._drained():
                 self._display.close(now, time.monotonic() - started)
-                return self._prove(feed)
+                return self._prove(feed, now)
         self._display.say(f"stopped; `{_command()} run` with the same arguments goes on from here")
         return _INTERRUPTED
 
@@ -180,8 +180,10 @@ class _Pipeline:
         stats = local_cloud.stats(f"{HOST}:{self._servers.control}")
         return bool(stats) and counted(stats, PROJECT).waiting == 0
 
-    def _prove(self, feed: Process) -> int:
+    def _prove(self, feed: Process, counts: Counts) -> int:
         verdict = proven(self._warehouse)
+        if counts.read and not verdict.total("logged"):
+            raise CommandError("events were published, but raw_events is empty: nothing is proven")
         sys.stdout.write("\n" + report(verdict) + "\n" + _where_to_look(self._plan))
         complaint = feed.complaint() if feed.exit_code() else ""
         if complaint:
@@ -244,6 +246,8 @@ def _where_to_look(plan: Plan) -> str:
 def _command() -> str:
     """Return how this command was called, as one can type it again."""
     called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m tweetlog_ops"
     try:
         return str(called.resolve().relative_to(Path.cwd()))
     except ValueError:
