@@ -404,6 +404,21 @@ def test_a_stream_of_a_missing_subscription_ends(clients: Clients) -> None:
         future.result(timeout=20)
 
 
+def test_a_push_subscription_has_no_streams(clients: Clients, app: Endpoint) -> None:
+    subscription = clients.subscription(clients.topic(), push_config=unwrapped(app))
+    future = clients.subscriber.subscribe(subscription, lambda message: message.ack())
+
+    with pytest.raises(exceptions.FailedPrecondition):
+        future.result(timeout=20)
+
+
+def test_an_ack_without_ack_ids_is_refused(clients: Clients) -> None:
+    subscription = clients.subscription(clients.topic())
+
+    with pytest.raises(exceptions.InvalidArgument):
+        clients.subscriber.acknowledge(subscription=subscription, ack_ids=[])
+
+
 # push
 
 

@@ -22,7 +22,7 @@ from local.pubsub.fake_bigquery import (
     accept,
     fake_bigquery,
 )
-from tweetlog_local.pubsub import running
+from tweetlog_local.pubsub import StartError, running
 from tweetlog_local.pubsub.api import PubsubMessage, Subscription
 from tweetlog_local.pubsub.bigquery_rows import RowFormat
 from tweetlog_local.pubsub.errors import ApiError
@@ -241,6 +241,16 @@ def test_a_restart_goes_on_with_the_backlog(tmp_path: Path) -> None:
             until(lambda: len(bigquery.rows) == 2)
 
         assert sorted(row["data"] for row in bigquery.rows) == ["a", "b"]
+
+
+def test_without_its_bigquery_it_does_not_start(setting: Setting, tmp_path: Path) -> None:
+    with running(tmp_path, bigquery_endpoint=setting.bigquery.address) as up:
+        clients = Clients.of(up.address)
+        clients.subscription(clients.topic(), bigquery_config=TABLE)
+        clients.close()
+
+    with pytest.raises(StartError, match="start with --bigquery-endpoint"), running(tmp_path):
+        pass
 
 
 # rows, without a server

@@ -16,7 +16,7 @@ import pytest
 from local.pubsub.clients import Clients, control
 from local.pubsub.endpoint import endpoint, until
 from tweetlog_local.pubsub import StartError, running
-from tweetlog_local.pubsub.__main__ import main
+from tweetlog_local.pubsub.command import main
 from tweetlog_local.pubsub.log import Log
 
 pytestmark = pytest.mark.servers

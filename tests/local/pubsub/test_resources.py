@@ -102,6 +102,10 @@ def test_what_is_not_done_is_refused_and_not_ignored(properties: dict[str, Any])
         ({"filter": "bogus("}, "filter"),
         ({"push_config": {"push_endpoint": "ftp://x/"}}, "http or https"),
         ({"push_config": {"push_endpoint": "/relative"}}, "http or https"),
+        ({"push_config": {"push_endpoint": "http://h:99999/"}}, "http or https"),
+        ({"push_config": {"push_endpoint": "http://[h/"}}, "http or https"),
+        ({"push_config": {"push_endpoint": "http://h/a b"}}, "http or https"),
+        ({"push_config": {"push_endpoint": "http://h/\r\nx: y"}}, "http or https"),
         ({"bigquery_config": {"table": "no_dataset"}}, "PROJECT.DATASET.TABLE"),
         (
             {"bigquery_config": {"table": "p.d.t"}, "push_config": {"push_endpoint": "http://h/"}},

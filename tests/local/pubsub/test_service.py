@@ -150,6 +150,13 @@ def test_a_waiting_pull_learns_that_its_subscription_was_deleted(clients: Client
     timer.join()
 
 
+def test_a_push_subscription_is_not_for_pulling(clients: Clients, app: Endpoint) -> None:
+    subscription = clients.subscription(clients.topic(), push_config=push_config(app))
+
+    with pytest.raises(exceptions.FailedPrecondition, match="is a push subscription"):
+        clients.pull(subscription)
+
+
 # streaming pull
 
 

@@ -21,7 +21,7 @@ class Backoff:
 
 
 AT_ONCE = Backoff(0.0, 0.0)  # pull without a retry policy: as soon as possible
-PUSH_DEFAULT = Backoff(0.1, 10.0)  # push without a retry policy
+PUSH_DEFAULT = Backoff(0.1, 10.0)  # push and BigQuery without a retry policy
 
 FIRST_WINDOW = 4
 FIRST_PAUSE = 0.1  # seconds, as documented for push backoff

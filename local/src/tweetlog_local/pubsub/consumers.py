@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tweetlog_local.pubsub import tasks
 from tweetlog_local.pubsub.bell import Bell
 from tweetlog_local.pubsub.broker import Broker, LiveSubscription
 from tweetlog_local.pubsub.resources import kind
@@ -49,27 +50,15 @@ class Consumers:
 
     async def stop(self) -> None:
         """End all tasks; what they hold is delivered again after the next start."""
-        tasks = [task for _, task in self._tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.stop(*(task for _, task in self._tasks.values()))
         self._tasks.clear()
 
     def _begin(self, subscription: LiveSubscription) -> asyncio.Task[None]:
         consume = self._by_kind[kind(subscription.resource)]
-        task = asyncio.create_task(consume(subscription, self.bell(subscription)))
-        task.add_done_callback(_raise_in_loop)
-        return task
+        return tasks.start(consume(subscription, self.bell(subscription)))
 
 
 def _delivery_config(subscription: LiveSubscription) -> bytes:
     resource = subscription.resource
     push, table = resource.push_config, resource.bigquery_config
     return bytes(push.SerializeToString() + b"|" + table.SerializeToString())
-
-
-def _raise_in_loop(task: asyncio.Task[None]) -> None:
-    """A consumer that died of a bug must not die in silence: stop the server with its error."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        loop = task.get_loop()
-        loop.call_exception_handler({"message": "a consumer failed", "exception": error})

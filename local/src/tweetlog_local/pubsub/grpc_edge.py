@@ -13,6 +13,9 @@ from tweetlog_local.pubsub.errors import ApiError, unimplemented
 OPTIONS = (
     ("grpc.max_receive_message_length", 64_000_000),
     ("grpc.max_send_message_length", -1),
+    # Google's clients ping every 30 s; gRPC would by default end such a connection.
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server on it
 )
 PUBLISHER = "google.pubsub.v1.Publisher"

@@ -34,6 +34,7 @@ SUBSCRIPTION_FIELDS = SUBSCRIPTION_CHANGEABLE | {"name", "topic", "filter"}
 PUSH_FIELDS = {"push_endpoint", "attributes", "oidc_token", "pubsub_wrapper", "no_wrapper"}
 BIGQUERY_FIELDS = {"table", "write_metadata", "service_account_email"}
 
+PRINTABLE = re.compile(r"[!-~]+")  # ASCII without space, as a request line must be
 TABLE = re.compile(r"(.+)[.:]([^.:]+)\.([^.:]+)")  # a project may hold a dot and a colon itself
 
 DEFAULT_ACK_DEADLINE = 10
@@ -104,7 +105,7 @@ def kind(subscription: Proto) -> str:
 def backoff(subscription: Proto) -> Backoff:
     """When a failed message of a subscription is delivered again."""
     if not subscription.HasField("retry_policy"):
-        return PUSH_DEFAULT if kind(subscription) == "push" else AT_ONCE
+        return AT_ONCE if kind(subscription) == "pull" else PUSH_DEFAULT
     policy = subscription.retry_policy
     return Backoff(
         _seconds_or(policy, "minimum_backoff", DEFAULT_BACKOFF.minimum),
@@ -134,9 +135,17 @@ def check_push_config(push: Proto) -> None:
     """Refuse a push configuration that cannot work."""
     refuse_unhonoured(push, PUSH_FIELDS)
     _check_push_attributes(push.attributes)
-    url = urlsplit(push.push_endpoint)
-    if push.push_endpoint and (url.scheme not in {"http", "https"} or not url.hostname):
+    if push.push_endpoint and not _is_web_url(push.push_endpoint):
         raise invalid(f"push_endpoint must be an http or https URL, not {push.push_endpoint!r}")
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        has_address = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    return url.scheme in {"http", "https"} and has_address and PRINTABLE.fullmatch(text) is not None
 
 
 def _drop_output_only(resource: Proto) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import grpc
 
-from tweetlog_local.pubsub import cleanup, grpc_edge
+from tweetlog_local.pubsub import cleanup, grpc_edge, tasks
 from tweetlog_local.pubsub.api import Proto
+from tweetlog_local.pubsub.bigquery_sink import BigQuery, sink
 from tweetlog_local.pubsub.broker import Broker
 from tweetlog_local.pubsub.consumers import Consumer, Consumers
 from tweetlog_local.pubsub.control import Control
@@ -22,6 +23,7 @@ from tweetlog_local.pubsub.log import Log
 from tweetlog_local.pubsub.publisher import Publisher
 from tweetlog_local.pubsub.push import pusher
 from tweetlog_local.pubsub.replay import Snapshots
+from tweetlog_local.pubsub.resources import kind
 from tweetlog_local.pubsub.streaming import StreamingPull
 from tweetlog_local.pubsub.subscriber import CheckTable, Subscriber
 
@@ -30,8 +32,8 @@ GRACE = 0.2  # seconds for calls under way when the server stops
 CLEAN_EVERY = 10.0  # seconds; the shortest retention is ten minutes
 
 
-class PortError(Exception):
-    """A port cannot be had; the text says which and what to do."""
+class SettingsError(Exception):
+    """It cannot run as it was told to; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,11 @@ async def serving(settings: Settings) -> AsyncIterator[Ports]:
         broker = Broker(log, clock=time.time, faults=Faults(), epoch=secrets.token_hex(4))
         stack.callback(broker.flush)
         snapshots = Snapshots(broker)
-        for task in (_flush_for_ever(broker), _clean_for_ever(broker, snapshots)):
-            stack.push_async_callback(_cancelled, asyncio.create_task(task))
-        sink, check_table = _bigquery(broker, settings.bigquery_endpoint)
-        push = pusher(broker, settings.max_push_in_flight)
-        consumers = Consumers(broker, {"push": push} | sink)
+        for work in (_flush_for_ever(broker), _clean_for_ever(broker, snapshots)):
+            stack.push_async_callback(tasks.stop, tasks.start(work))
+        by_kind, check_table = _bigquery(broker, settings.bigquery_endpoint)
+        by_kind["push"] = pusher(broker, settings.max_push_in_flight)
+        consumers = Consumers(broker, by_kind)
         stack.push_async_callback(consumers.stop)
         handlers = (
             grpc_edge.service(grpc_edge.PUBLISHER, Publisher(broker, snapshots)),
@@ -84,11 +86,18 @@ async def serving(settings: Settings) -> AsyncIterator[Ports]:
 
 def _bigquery(broker: Broker, endpoint: str | None) -> tuple[dict[str, Consumer], CheckTable]:
     if endpoint is None:
+        _require_no_bigquery(broker)
         return {}, _refuse_bigquery
-    from tweetlog_local.pubsub import bigquery_sink  # noqa: PLC0415 - half a second to import
+    bigquery = BigQuery(endpoint)
+    return {"bigquery": sink(broker, bigquery)}, bigquery.check_table
 
-    bigquery = bigquery_sink.BigQuery(endpoint)
-    return {"bigquery": bigquery_sink.sink(broker, bigquery)}, bigquery.check_table
+
+def _require_no_bigquery(broker: Broker) -> None:
+    for subscription in broker.subscriptions.values():
+        if kind(subscription.resource) == "bigquery":
+            raise SettingsError(
+                f"{subscription.name} writes to BigQuery: start with --bigquery-endpoint HOST:PORT"
+            )
 
 
 async def _refuse_bigquery(_subscription: Proto) -> None:
@@ -120,11 +129,6 @@ async def _serve_grpc(
     return port
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
 def _require_free(host: str, port: int) -> None:
     """Ask for the port as gRPC will: gRPC itself would also print a line about its sources."""
     try:
@@ -133,8 +137,8 @@ def _require_free(host: str, port: int) -> None:
         raise _taken(host, port, "--port") from error
 
 
-def _taken(host: str, port: int, option: str) -> PortError:
-    return PortError(
+def _taken(host: str, port: int, option: str) -> SettingsError:
+    return SettingsError(
         f"cannot listen on {host}:{port}: choose another {option}, or 0 for a free one"
     )
 

@@ -11,7 +11,7 @@ from tweetlog_local.pubsub.broker import Broker, LiveSubscription
 from tweetlog_local.pubsub.consumers import Consumers
 from tweetlog_local.pubsub.delivery import Holder
 from tweetlog_local.pubsub.errors import invalid
-from tweetlog_local.pubsub.subscriber import checked_deadline, fill, require
+from tweetlog_local.pubsub.subscriber import checked_deadline, fill, require_pull
 
 MAX_MESSAGES = 500  # a response
 MAX_BYTES = 2_000_000  # a response
@@ -43,7 +43,7 @@ class Stream:
 
     def next_response(self) -> Proto | None:
         """The messages that can go out now, if any."""
-        require(self._subscription)
+        require_pull(self._subscription)
         room = self._holder.room(MAX_MESSAGES)
         if room == 0:
             return None

@@ -16,7 +16,7 @@ from tweetlog_local.pubsub.api import (
 from tweetlog_local.pubsub.broker import Broker, Delivery, LiveSubscription
 from tweetlog_local.pubsub.consumers import Consumers
 from tweetlog_local.pubsub.delivery import Holder
-from tweetlog_local.pubsub.errors import invalid, not_found
+from tweetlog_local.pubsub.errors import failed_precondition, invalid, not_found
 from tweetlog_local.pubsub.replay import Snapshots, seek_to_time
 
 MAX_PULL = 1000
@@ -145,7 +145,7 @@ class Subscriber:
     ) -> list[Delivery]:
         bell, holder = self._consumers.bell(subscription), Holder()
         while True:
-            require(subscription)
+            require_pull(subscription)
             seconds = float(subscription.resource.ack_deadline_seconds)
             taken = self._broker.take(
                 subscription, holder, limit=limit, max_bytes=MAX_PULL_BYTES, seconds=seconds
@@ -156,10 +156,13 @@ class Subscriber:
             await bell.wait(max(min(self._broker.next_due(subscription), until) - now, 0.0))
 
 
-def require(subscription: LiveSubscription) -> None:
-    """NOT_FOUND once a subscription is deleted."""
+def require_pull(subscription: LiveSubscription) -> None:
+    """Refuse to pull from what is deleted, or handed over in another way."""
     if subscription.deleted:
         raise not_found(f"subscription {subscription.name} was deleted")
+    kind = resources.kind(subscription.resource)
+    if kind != "pull":
+        raise failed_precondition(f"{subscription.name} is a {kind} subscription: not for pulling")
 
 
 def checked_deadline(seconds: int) -> int:
