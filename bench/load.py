@@ -161,8 +161,8 @@ def bench_appends(service: BigQuery, count: int, rows_each: int) -> dict[str, fl
 
 
 @contextmanager
-def a_loader(entrance: str, write_endpoint: str, broker: str) -> Iterator[int]:
-    """Run a loader and yield its port."""
+def a_loader(entrance: str, write_endpoint: str, broker: str) -> Iterator[tuple[int, int]]:
+    """Run a loader and yield its port and its process id."""
     environ = {
         **os.environ,
         "TWEETLOG_PROJECT": PROJECT,
@@ -181,7 +181,7 @@ def a_loader(entrance: str, write_endpoint: str, broker: str) -> Iterator[int]:
             if message == "ready":
                 break
         threading.Thread(target=lambda: list(lines), daemon=True).start()
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
@@ -226,13 +226,34 @@ def bench_pull(
     messages = [encode(an_event(n)) for n in range(count)]
     for future in [publisher.publish(TOPIC, data, **more) for data, more in messages]:
         future.result()
-    with a_loader("pull", write_endpoint, broker) as port:
+    with a_loader("pull", write_endpoint, broker) as (port, _):
         while loaded(port) == 0:
             time.sleep(0.005)
         start, already = time.monotonic(), loaded(port)
         while loaded(port) < count:
             time.sleep(0.02)
         return {"rows/s": (count - already) / (time.monotonic() - start)}
+
+
+def resident(parent: int) -> float:
+    """Return the memory of a process and its children, in MB (Linux)."""
+    tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    total = 0
+    for process in [str(parent), *tasks]:
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            total += int(line.split()[1]) if line.startswith("VmRSS") else 0
+    return total / 1000
+
+
+def soak(write_endpoint: str, broker: str, seconds: int, connections: int) -> None:
+    """Push for so long and print the loader's memory ten times on the way."""
+    with a_loader("push", write_endpoint, broker) as (port, process):
+        start = time.monotonic()
+        for tenth in range(1, 11):
+            while time.monotonic() < start + seconds * tenth / 10:
+                bench_push(port, 20 * connections, connections)
+            show("soak", {f"MB after {seconds * tenth / 10:.0f} s": resident(process)})
+        show("soak", {"rows": loaded(port)})
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
@@ -279,6 +300,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000, help="rows of a round (20000)")
     parser.add_argument("--pushes", type=int, default=4_000, help="pushes of a round (4000)")
     parser.add_argument("--connections", type=int, default=64, help="pushes at once (64)")
+    parser.add_argument("--soak", type=int, default=0, help="push for so many seconds instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         data = Path(folder)
@@ -293,6 +315,9 @@ def run(
     options: Any, write_endpoint: str, broker: str, publisher: PublisherClient
 ) -> None:
     """Run the benches against servers that are up."""
+    if options.soak:
+        soak(write_endpoint, broker, options.soak, options.connections)
+        return
     wanted = options.only or ["encoder", "appends", "push", "pull"]
     rounds = range(options.rounds)
     service = BigQuery(write_endpoint)
@@ -301,7 +326,7 @@ def run(
     if "appends" in wanted:
         show("appends", medians([bench_appends(service, options.rows, 500) for _ in rounds]))
     if "push" in wanted:
-        with a_loader("push", write_endpoint, broker) as port:
+        with a_loader("push", write_endpoint, broker) as (port, _):
             bench_push(port, 200, options.connections)
             found = [bench_push(port, options.pushes, options.connections) for _ in rounds]
         show("push", medians(found))

@@ -90,14 +90,18 @@ class _Kind:
         proto: the protobuf type.
         passes: values of this Python type go as they are.
         convert: makes any other value one that can go, or refuses it.
+        watched: protobuf itself would let other values pass (a truth value for a number, a text
+            for a list), or lacks the conversion; what is not watched is left to protobuf's own
+            checks, which cost nothing.
     """
 
     proto: int
     passes: type
     convert: _Convert
+    watched: bool = True
 
 
-_TEXT = _Kind(_Proto.TYPE_STRING, str, _refuse)
+_TEXT = _Kind(_Proto.TYPE_STRING, str, _refuse, watched=False)
 _NUMBER = _Kind(_Proto.TYPE_STRING, str, _text_of_number)
 # BigQuery, "Data type conversions" of the Storage Write API; what is missing here (RANGE) cannot
 # be written by us, and its values go to `extra`.
@@ -109,7 +113,7 @@ _KINDS: Mapping[int, _Kind] = {
     _Type.TIME: _TEXT,
     _Type.NUMERIC: _NUMBER,
     _Type.BIGNUMERIC: _NUMBER,
-    _Type.INT64: _Kind(_Proto.TYPE_INT64, int, _refuse),
+    _Type.INT64: _Kind(_Proto.TYPE_INT64, int, _refuse, watched=False),
     _Type.DOUBLE: _Kind(_Proto.TYPE_DOUBLE, float, _float),
     _Type.BOOL: _Kind(_Proto.TYPE_BOOL, bool, _refuse),
     _Type.BYTES: _Kind(_Proto.TYPE_BYTES, _Never, _bytes),
@@ -121,11 +125,12 @@ _KINDS: Mapping[int, _Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column, ready to take values; `fields` are those of a STRUCT."""
+    """A column, ready to take values as its kind says; `fields` are those of a STRUCT."""
 
     name: str
     passes: type
     convert: _Convert
+    watched: bool
     fields: "tuple[_Column, ...]" = ()
 
 
@@ -153,8 +158,8 @@ class Encoder:
     ) -> None:
         self.descriptor = descriptor_pb2.DescriptorProto(name=_ROOT)
         self._plan = _columns(schema.fields, self.descriptor, f".{_ROOT}")
-        self._by_name = {column.name: (column.passes, column.convert) for column in self._plan}
-        self.columns = frozenset(self._by_name)
+        self.columns = frozenset(column.name for column in self._plan)
+        self._watched = [(one.name, one.passes, one.convert) for one in self._plan if one.watched]
         self._changes = changes
         self._unknown = unknown
         if changes:
@@ -184,24 +189,27 @@ class Encoder:
         Raises:
             InvalidEvent: as `encode`.
         """
-        fields: dict[str, Any] = {}
-        unknown: dict[str, Any] = {}
-        columns = self._by_name
-        name = ""
-        try:
-            for name, value in row.values.items():
-                if value is not None:
-                    if name in columns:
-                        passes, convert = columns[name]
-                        fields[name] = value if type(value) is passes else convert(value)
-                    else:
-                        unknown[name] = value
-        except _Unfit as reason:
-            raise _unfit(f"column {name}: {reason} does not fit") from None
+        if row.values.keys() <= self.columns:
+            return self._converted(dict(row.values))
+        known = {name: value for name, value in row.values.items() if name in self.columns}
+        fields = self._converted(known)
+        unknown = {name: row.values[name] for name in row.values.keys() - self.columns}
+        unknown = {name: value for name, value in unknown.items() if value is not None}
         if unknown:
             self._keep(fields, unknown)
             if self._unknown:
                 self._unknown(unknown)
+        return fields
+
+    def _converted(self, fields: dict[str, Any]) -> dict[str, Any]:
+        name = ""
+        try:
+            for name, passes, convert in self._watched:
+                value = fields.get(name)
+                if value is not None and type(value) is not passes:
+                    fields[name] = convert(value)
+        except _Unfit as reason:
+            raise _unfit(f"column {name}: {reason} does not fit") from None
         return fields
 
     def _encode_with_care(self, values: Mapping[str, Any], fields: dict[str, Any]) -> bytes:
@@ -227,7 +235,7 @@ class Encoder:
         if EXTRA not in self.columns:
             names = ", ".join(sorted(unknown))
             raise _unfit(f"no column for {names}, and no column {EXTRA} to keep it in")
-        before = orjson.loads(fields[EXTRA]) if EXTRA in fields else {}
+        before = orjson.loads(fields[EXTRA]) if fields.get(EXTRA) is not None else {}
         before = before if isinstance(before, dict) else {EXTRA: before}
         fields[EXTRA] = _fitted(EXTRA, _json, {**before, **unknown})
 
@@ -258,9 +266,8 @@ def _column(field: Any, parent: descriptor_pb2.DescriptorProto, path: str) -> _C
     if kind is None:
         return None
     _add(parent, field.name, kind.proto, repeated=repeated)
-    if repeated:
-        return _repeated(field.name, kind.passes, kind.convert)
-    return _Column(field.name, kind.passes, kind.convert)
+    column = _Column(field.name, kind.passes, kind.convert, kind.watched)
+    return _repeated(column) if repeated else column
 
 
 def _struct(
@@ -272,16 +279,10 @@ def _struct(
     _add(
         parent, field.name, _Proto.TYPE_MESSAGE, repeated=repeated, type_name=f"{path}.{type_name}"
     )
-    passes = dict if all(_direct(column) for column in inner) else _Never
-    convert = _struct_converter(inner)
-    if repeated:
-        return _repeated(field.name, passes, convert, inner)
-    return _Column(field.name, passes, convert, inner)
-
-
-def _direct(column: _Column) -> bool:
-    """Whether values reach the message class as JSON has them (it takes an int for a float)."""
-    return column.passes is not _Never and column.convert in (_refuse, _float, _text_of_number)
+    watched = any(one.watched for one in inner)
+    passes = _Never if watched else dict
+    column = _Column(field.name, passes, _struct_converter(inner), watched, inner)
+    return _repeated(column) if repeated else column
 
 
 def _struct_converter(inner: tuple[_Column, ...]) -> _Convert:
@@ -298,16 +299,15 @@ def _struct_converter(inner: tuple[_Column, ...]) -> _Convert:
     return convert
 
 
-def _repeated(
-    name: str, passes: type, convert: _Convert, fields: tuple[_Column, ...] = ()
-) -> _Column:
+def _repeated(one: _Column) -> _Column:
+    """Return the column of lists of what `one` takes; protobuf would take any iterable."""
+
     def convert_all(value: Any) -> list[Any]:
         if not isinstance(value, list):
             _refuse(value)
-        return [one if type(one) is passes else convert(one) for one in value]
+        return [item if type(item) is one.passes else one.convert(item) for item in value]
 
-    direct = passes is not _Never and convert is not _text_of_number
-    return _Column(name, list if direct else _Never, convert_all, fields)
+    return _Column(one.name, _Never if one.watched else list, convert_all, watched=True, fields=one.fields)
 
 
 def _fitted(name: str, convert: _Convert, value: Any) -> Any:
