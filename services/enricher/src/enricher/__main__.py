@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _push(settings: Settings) -> int:
-    from enricher import server  # noqa: PLC0415 - help and mistakes do not wait for the models
+    from enricher import detector, server  # noqa: PLC0415 - help and mistakes come at once
 
     try:
         listener = server.listen(settings)
@@ -40,23 +40,16 @@ def _push(settings: Settings) -> int:
         where = f"{settings.host}:{settings.port}"
         print(f"cannot listen on {where}: {reason.strerror}; set PORT", file=sys.stderr)  # noqa: T201 - as above
         return 2
-    _load_models()
+    detector.load()  # before the fork, so that the worker shares them
     server.serve(settings, listener)
     return 0
 
 
 def _pull(settings: Settings) -> int:
-    from enricher import pull  # noqa: PLC0415 - as above
+    from enricher import detector, pull  # noqa: PLC0415 - as above
 
-    _load_models()
+    detector.load()
     return pull.run(settings)
-
-
-def _load_models() -> None:
-    """Load the models before the first event and before any fork, so that processes share them."""
-    from enricher.detector import detect  # noqa: PLC0415 - as above
-
-    detect(["a text to load the models with"])
 
 
 def _parser() -> argparse.ArgumentParser:

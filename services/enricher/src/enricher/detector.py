@@ -58,6 +58,11 @@ NOTHING_TO_READ = Guess(UNDETERMINED, None, "rule")
 AT_A_LOSS = Guess(UNDETERMINED, None, "detector")
 
 
+def load() -> None:
+    """Load the models now, rather than at the first text that needs them: about a second."""
+    bayes()
+
+
 def detect(texts: Sequence[str]) -> list[Guess]:
     """Return a guess for each text, the same whatever texts it comes with."""
     plain = [clean(text) for text in texts]
