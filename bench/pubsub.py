@@ -40,7 +40,8 @@ NUMBERS = count(1)
 Counter = Any  # an int that processes share
 EXAMPLE = """examples:
   python bench/pubsub.py --rounds 3
-  python bench/pubsub.py --backlog 1000000"""
+  python bench/pubsub.py --backlog 1000000
+  python bench/pubsub.py --address 127.0.0.1:8085 --rounds 1 --messages 2000"""
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
@@ -256,24 +257,26 @@ def report(name: str, unit: str, measure: Callable[[], float], rounds: int) -> N
     print(f"{name:<44}{middle:>10,.0f} {unit:<6} ({figures[0]:,.0f} to {figures[-1]:,.0f})")
 
 
-def rates(rounds: int, number: int) -> None:
-    """Everything that is a rate, on a fresh server."""
-    with tempfile.TemporaryDirectory() as directory, running(Path(directory)) as up:
-        clients = Clients.of(up.address)
-        report("publish, batching client", "/s", lambda: publishing(clients, number), rounds)
-        report("pull by 1000 and ack", "/s", lambda: pulling(clients, number), rounds)
-        report("streaming pull, one stream", "/s", lambda: streaming(clients, number), rounds)
-        report("push, endpoint answers at once", "/s", lambda: pushing(clients, number, 0), rounds)
-        report(
-            "push, endpoint takes 50 ms",
-            "/s",
-            lambda: pushing(clients, number // 4, 0.05),
-            rounds,
-        )
-        report("publish to push, one at a time", "ms", lambda: latency(clients, 50), rounds)
-        print(f"{'memory of the server after that':<44}{memory(up.pid):>10,.0f} MB")
-        clients.publisher.stop()
-        clients.subscriber.close()
+def rates(address: str, rounds: int, number: int) -> None:
+    """Everything that is a rate, on the server at `address`."""
+    clients = Clients.of(address)
+    report("publish, batching client", "/s", lambda: publishing(clients, number), rounds)
+    report("pull by 1000 and ack", "/s", lambda: pulling(clients, number), rounds)
+    report("streaming pull, one stream", "/s", lambda: streaming(clients, number), rounds)
+    report("push, endpoint answers at once", "/s", lambda: pushing(clients, number, 0), rounds)
+    report("push, endpoint takes 50 ms", "/s", lambda: pushing(clients, number // 4, 0.05), rounds)
+    report("publish to push, one at a time", "ms", lambda: latency(clients, 50), rounds)
+    clients.publisher.stop()
+    clients.subscriber.close()
+
+
+def embedded(rounds: int, number: int) -> None:
+    """All figures of the embedded server."""
+    with tempfile.TemporaryDirectory() as directory:
+        report("start, empty", "ms", lambda: starting(Path(directory)), rounds)
+        with running(Path(directory)) as up:
+            rates(up.address, rounds, number)
+            print(f"{'memory of the server after that':<44}{memory(up.pid):>10,.0f} MB")
 
 
 def starting(data_dir: Path) -> float:
@@ -310,13 +313,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds a figure (%(default)s)")
     parser.add_argument("--messages", type=int, default=10_000, help="a round (%(default)s)")
     parser.add_argument("--backlog", type=int, help="measure a backlog of so many instead")
+    parser.add_argument("--address", metavar="HOST:PORT", help="measure another Pub/Sub emulator")
     options = parser.parse_args()
     if options.backlog:
         backlog(options.backlog)
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        report("start, empty", "ms", lambda: starting(Path(directory)), options.rounds)
-    rates(options.rounds, options.messages)
+    elif options.address:
+        rates(options.address, options.rounds, options.messages)
+    else:
+        embedded(options.rounds, options.messages)
 
 
 if __name__ == "__main__":

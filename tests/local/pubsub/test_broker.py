@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from local.pubsub.builders import SUBSCRIPTION, TOPIC, Clock, House, text_of
+from tweetlog_local.pubsub import broker
 from tweetlog_local.pubsub.api import PubsubMessage, request_type
 from tweetlog_local.pubsub.delivery import Holder
 from tweetlog_local.pubsub.errors import ApiError
@@ -223,6 +224,38 @@ def test_a_filter_holds_for_what_was_published_before_a_crash(house: House) -> N
 
     assert house.drain(house.find()) == ["a"]
     assert house.find().deliveries.backlog(house.find().topic.row.last_id) == 0
+
+
+def test_a_filter_that_rejects_much_gives_others_their_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "MAX_FILTERED", 10)
+    house.topic()
+    house.subscription(filter="attributes:keep")
+    house.publish(*map(str, range(25)))
+    house.publish("kept", keep="yes")
+    house.restart()
+    subscription = house.find()
+    takes: list[list[str]] = []
+    while house.broker.next_due(subscription) <= house.clock() or not takes:
+        takes.append(house.drain(subscription))
+
+    assert takes == [[], [], ["kept"]]
+
+
+def test_a_consumer_that_never_acknowledges_is_handed_no_more_than_fits_in_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "MAX_OUTSTANDING", 3)
+    house.topic()
+    subscription = house.subscription()
+    house.publish("a", "b", "c", "d")
+    held = house.take(subscription, 3)
+    assert house.take(subscription) == []
+
+    house.broker.ack(subscription, [held[0].ack_id])
+
+    assert house.texts(subscription) == ["d"]
 
 
 def test_a_deleted_topic_leaves_its_subscriptions_with_their_backlog(house: House) -> None:

@@ -23,6 +23,7 @@ from tweetlog_local.pubsub.ranges import Ranges
 from tweetlog_local.pubsub.state import Counters
 
 MAX_OUTSTANDING = 200_000  # leased or failed messages of a subscription that are kept in memory
+MAX_FILTERED = 2_000  # messages that a filter may reject before others get their turn
 
 
 class Delivery(NamedTuple):
@@ -71,6 +72,7 @@ class LiveSubscription:
     dirty: bool = False
     deleted: bool = False
     stalled_until: float = 0.0
+    has_unread: bool = False  # the last take stopped before the end of the log
     bigquery_state: BigQueryState = BigQueryState.ACTIVE
     on_change: Callable[[], None] = lambda: None
 
@@ -270,6 +272,7 @@ class Broker:
         self.expire(subscription, now)
         if self._stalled(subscription, now):
             return []
+        subscription.has_unread = False
         taken: list[Delivery] = []
         size = 0
         with closing(self._due(subscription, now)) as due:
@@ -333,6 +336,8 @@ class Broker:
         now = self.clock()
         if subscription.stalled_until > now:
             return subscription.stalled_until
+        if subscription.has_unread:
+            return now
         return subscription.deliveries.next_due()
 
     def flush(self) -> None:
@@ -358,6 +363,7 @@ class Broker:
     def _fresh(self, subscription: LiveSubscription) -> Generator[tuple[int, bytes]]:
         deliveries = subscription.deliveries
         last_id = subscription.topic.row.last_id
+        rejected = 0
         while stretch := deliveries.fresh(last_id):
             expected, last = stretch
             with closing(self.log.bodies(expected, last)) as rows:
@@ -367,8 +373,12 @@ class Broker:
                     deliveries.cursor = message_id
                     if self._wanted(subscription, message_id, body):
                         yield message_id, body
+                        continue
+                    rejected += 1
+                    if rejected == MAX_FILTERED:
+                        subscription.has_unread = True
+                        return
             deliveries.skip(expected, last)
-            deliveries.cursor = last
 
     def _wanted(self, subscription: LiveSubscription, message_id: int, body: bytes) -> bool:
         deliveries = subscription.deliveries
