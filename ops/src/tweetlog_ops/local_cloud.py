@@ -73,7 +73,9 @@ def consumer(name: str, ports: Servers, *, delivery: str, port: int) -> Program:
 def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
     """Return the ingestor as a program that plays these files."""
     environment = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}"}
-    arguments = ("file", "--cursor", str(cursor), "--", *files)
+    # What comes through a pipe cannot be read again, so there is no place to go on from.
+    resume = () if "-" in files else ("--cursor", str(cursor))
+    arguments = ("file", *resume, "--", *files)
     return Program("ingestor", "ingestor", arguments, environment)
 
 

@@ -91,9 +91,9 @@ class Process:
             return self._process.wait()
 
     def complaint(self) -> str:
-        """Return the last line that the program wrote for a person, not for a machine."""
-        lines = self._log_lines()
-        return next((one for one in reversed(lines) if not one.startswith(("{", " "))), "")
+        """Return the last line that tells a person what is wrong; empty if there is none."""
+        complaints = (_complaint(line) for line in reversed(self._log_lines()))
+        return next((one for one in complaints if one), "")
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops the others in
@@ -164,8 +164,24 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_ready(line: str) -> bool:
+    said = _said(line)
+    return said.get("ready") is True or said.get("message") == "ready"
+
+
+def _complaint(line: str) -> str:
+    """Return what a line says is wrong: a plain one itself, a logged error its message."""
+    said = _said(line)
+    if said:
+        grave = said.get("severity") in ("ERROR", "CRITICAL")
+        return str(said.get("message", "")).splitlines()[-1] if grave else ""
+    # What is indented is a part of a traceback; its last line is not.
+    return "" if line.startswith(" ") else line
+
+
+def _said(line: str) -> dict[str, object]:
+    """Return what a line of JSON says; nothing for any other line."""
     try:
         said = json.loads(line)
     except ValueError:
-        return False
-    return isinstance(said, dict) and (said.get("ready") is True or said.get("message") == "ready")
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,138 @@
+"""Runs `tweetlog` as a user does, in a folder of its own, and asks it afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# A fault has its back-off of 10 s and more to wait out, on a machine that others use too.
+PATIENCE = 280.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tweetlog(*arguments: str, stdin: str | None = None) -> Done:
+    """Run the command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tweetlog_ops", *arguments],
+        input=stdin,
+        stdin=None if stdin is not None else subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env=os.environ | {"PYTHONWARNINGS": "error::DeprecationWarning:tweetlog_ops"},
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A data folder and what was asked of it."""
+
+    folder: Path
+
+    def run(self, *arguments: str, stdin: str | None = None) -> Done:
+        return tweetlog("run", "--data-dir", str(self.folder), *arguments, stdin=stdin)
+
+    def verify(self) -> Done:
+        return tweetlog("verify", "--data-dir", str(self.folder))
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        done = tweetlog("query", "--data-dir", str(self.folder), "--format", "json", sql)
+        assert done.code == 0, done.err
+        rows: list[dict[str, Any]] = json.loads(done.out)
+        return rows
+
+    def value(self, sql: str) -> Any:
+        (row,) = self.rows(sql)
+        (value,) = row.values()
+        return value
+
+    @contextmanager
+    def under_way(self, *arguments: str) -> Iterator["UnderWay"]:
+        """Start a run and have it while it goes; it is ended with the block."""
+        command = [sys.executable, "-m", "tweetlog_ops", "run", "--data-dir", str(self.folder)]
+        process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield UnderWay(self.folder, process)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A run that is going on."""
+
+    folder: Path
+    process: "subprocess.Popen[str]"
+
+    def ended(self) -> Done:
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return Done(self.process.returncode, out, err)
+
+    def interrupted(self) -> Done:
+        self.process.send_signal(signal.SIGINT)
+        return self.ended()
+
+    def await_published(self, topic: str, count: int) -> None:
+        """Wait until the topic has taken so many messages."""
+        name = f"projects/tweetlog-local/topics/{topic}"
+        self._await(lambda: self._stats()["topics"].get(name, {}).get("published", 0) >= count)
+
+    def kill(self, name: str) -> None:
+        """Kill one of the run's processes with -9."""
+        os.kill(self._announced()["processes"][name], signal.SIGKILL)
+
+    def await_revived(self, name: str, dead: int) -> None:
+        """Wait until the process is another one."""
+        self._await(lambda: self._announced()["processes"][name] != dead)
+
+    def pid(self, name: str) -> int:
+        pid: int = self._announced()["processes"][name]
+        return pid
+
+    def _stats(self) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(f"http://{self._announced()['control']}/stats") as answer:
+                stats: dict[str, Any] = json.load(answer)
+                return stats
+        except (OSError, KeyError):
+            return {"topics": {}}
+
+    def _announced(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+        except FileNotFoundError:
+            return {"processes": {}}
+        return found
+
+    def _await(self, condition: Any) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.process.poll() is None, "the run ended before its time"
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
