@@ -219,6 +219,15 @@ def test_changes_carry_their_kind_and_their_number() -> None:
     assert getattr(row, "_CHANGE_SEQUENCE_NUMBER") == "0/2/3"  # noqa: B009 - as above
 
 
+def test_a_field_cannot_take_the_place_of_a_pseudo_column() -> None:
+    encoder = an_encoder(changes=True)
+
+    row = decoded(encoder, encoder.encode(Row("gaps", {"_CHANGE_TYPE": "x", "b": 1}, "0/2/3")))
+
+    assert getattr(row, "_CHANGE_TYPE") == "UPSERT"  # noqa: B009 - as above
+    assert json.loads(row.extra) == {"_CHANGE_TYPE": "x", "b": 1}
+
+
 def test_the_two_layouts_differ_in_the_pseudo_columns_alone() -> None:
     names = {
         changes: [one.name for one in an_encoder(changes=changes).descriptor.field]

@@ -174,34 +174,19 @@ class Encoder:
             InvalidEvent: if a value does not fit its column, or has none and there is no `extra`.
         """
         fields = self.fields(row)
-        if self._changes:
-            fields[CHANGE_TYPE] = row.change
-            fields[CHANGE_SEQUENCE] = row.sequence
         try:
             encoded: bytes = self.message(**fields).SerializeToString()
         except (TypeError, ValueError):
-            encoded = self._encode_with_care(row.values, fields)
+            encoded = self._encode_with_care(row, fields)
         return encoded
 
     def fields(self, row: Row) -> dict[str, Any]:
-        """Return what the message class takes for the row, but for what changes carry.
+        """Return what the message class takes for the row, if the table has all its fields.
 
         Raises:
-            InvalidEvent: as `encode`.
+            InvalidEvent: if a value does not fit its column.
         """
-        if row.values.keys() <= self.columns:
-            return self._converted(dict(row.values))
-        known = {name: value for name, value in row.values.items() if name in self.columns}
-        fields = self._converted(known)
-        unknown = {name: row.values[name] for name in row.values.keys() - self.columns}
-        unknown = {name: value for name, value in unknown.items() if value is not None}
-        if unknown:
-            self._keep(fields, unknown)
-            if self._unknown:
-                self._unknown(unknown)
-        return fields
-
-    def _converted(self, fields: dict[str, Any]) -> dict[str, Any]:
+        fields = dict(row.values)
         name = ""
         try:
             for name, passes, convert in self._watched:
@@ -210,21 +195,33 @@ class Encoder:
                     fields[name] = convert(value)
         except _Unfit as reason:
             raise _unfit(f"column {name}: {reason} does not fit") from None
+        self._mark(row, fields)
         return fields
 
-    def _encode_with_care(self, values: Mapping[str, Any], fields: dict[str, Any]) -> bytes:
-        """Encode what the message class did not take as it is: fields a STRUCT does not have.
+    def _mark(self, row: Row, fields: dict[str, Any]) -> None:
+        if self._changes:
+            fields[CHANGE_TYPE] = row.change
+            fields[CHANGE_SEQUENCE] = row.sequence
 
-        They are kept in `extra`, within the whole of their column.
+    def _encode_with_care(self, row: Row, fields: dict[str, Any]) -> bytes:
+        """Encode what the message class did not take as it is: fields that the table lacks.
+
+        They are kept in `extra`; those that a STRUCT lacks, within the whole of their column.
         """
-        kept = {}
+        values = row.values
+        names = values.keys() - self.columns
+        unknown = {name: values[name] for name in names if values[name] is not None}
+        fields = {name: value for name, value in fields.items() if name not in names}
+        self._mark(row, fields)
+        if unknown and self._unknown:
+            self._unknown(unknown)
         for column in self._plan:
             value = values.get(column.name)
             if column.fields and value is not None and not _known(column, value):
-                kept[column.name] = value
+                unknown[column.name] = value
                 fields[column.name] = _fitted(column.name, column.convert, _pruned(column, value))
-        if kept:
-            self._keep(fields, kept)
+        if unknown:
+            self._keep(fields, unknown)
         try:
             encoded: bytes = self.message(**fields).SerializeToString()
         except (TypeError, ValueError) as reason:
