@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
@@ -448,6 +449,27 @@ def test_a_column_that_is_gone_leaves_its_values_in_extra(
 
 
 # --- the end
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_that_ends_by_an_error_leaves_nobody_waiting_and_shows(
+    bigquery: FakeBigQuery,
+) -> None:
+    class Broken(BigQuery):
+        def append_rows(self, _stream: str, _requests: Iterator[Any]) -> Any:
+            raise ZeroDivisionError
+
+    service = Broken(bigquery.endpoint)
+    writer = Writer(service, TABLE, limits=QUICK)
+
+    outcomes = writer.append([a_row(1)]).result(WAIT)
+    eventually(lambda: not writer.alive())
+    after = writer.append([a_row(2)]).result(0)
+
+    assert all(isinstance(one, Postponed) and one.setup for one in outcomes + after)
+    assert "ended" in (writer.fault() or "")
+    writer.close()
+    service.close()
 
 
 def test_closing_waits_for_what_is_in_flight(bigquery: FakeBigQuery) -> None:

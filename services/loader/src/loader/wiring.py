@@ -1,5 +1,6 @@
 """EDGE: the loader put together from its settings: writers, batches, dead letters, metrics."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
@@ -106,10 +107,11 @@ class Loader:
         """Return whether every thread of the writers runs."""
         return all(writer.alive() for writer in self.writers.values())
 
-    def close(self) -> None:
-        """Wait for the answers that are due and end every connection."""
+    def close(self, timeout: float = 2.0) -> None:
+        """Wait for the answers that are due, `timeout` seconds in all, and end every connection."""
+        deadline = time.monotonic() + timeout
         for writer in self.writers.values():
-            writer.close()
+            writer.close(max(0.0, deadline - time.monotonic()))
         if self._growth:
             self._growth.close()
         self._service.close()

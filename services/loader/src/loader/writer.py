@@ -11,6 +11,7 @@ key and sequence number, so a row that arrives twice is one row.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -300,7 +301,7 @@ class Writer:
         """Return whether its threads run; if not, only a restart helps."""
         return self._closed or all(thread.is_alive() for thread in self._threads)
 
-    def close(self, timeout: float = 8.0) -> None:
+    def close(self, timeout: float = 2.0) -> None:
         """Wait for the answers that are due, at most `timeout` seconds, and end."""
         with self._state:
             self._state.wait_for(lambda: not self._held_parts, timeout)
@@ -464,7 +465,15 @@ class Writer:
                 else:
                     self._ended(connection, *self._read(connection))
         finally:
-            self._give_up(_STOPPING)
+            self._retire()
+
+    def _retire(self) -> None:
+        """Leave nobody waiting; if this is not the end, only a restart helps."""
+        ended = Postponed(f"{self.table}: its reader has ended by an error", setup=True)
+        with self._state:
+            postponed = _STOPPING if self._closed else ended
+            self._fault, self._fault_until = postponed, math.inf
+        self._give_up(postponed)
 
     def _read(self, connection: _Connection) -> tuple[int, str]:
         """Read the connection's answers to its end; return the status it ended with."""
