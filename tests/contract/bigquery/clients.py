@@ -35,7 +35,7 @@ Fields = Mapping[str, Any]
 def rest_client(server: Running) -> bigquery.Client:
     return bigquery.Client(
         project=PROJECT,
-        credentials=AnonymousCredentials(),
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": server.rest},
     )
 
@@ -43,7 +43,8 @@ def rest_client(server: Running) -> bigquery.Client:
 def write_client(server: Running) -> BigQueryWriteClient:
     options = [("grpc.max_send_message_length", -1)]
     channel = grpc.insecure_channel(server.grpc, options)
-    return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=channel))
+    transport = BigQueryWriteGrpcTransport(channel=channel)
+    return BigQueryWriteClient(transport=transport)  # type: ignore[no-untyped-call]
 
 
 def local(
@@ -118,10 +119,9 @@ class Stream:
         self, requests: Iterable[types.AppendRowsRequest]
     ) -> Iterator[types.AppendRowsResponse]:
         metadata = [("x-goog-request-params", f"write_stream={self.name}")]
-        answers: Iterator[types.AppendRowsResponse] = self.client.append_rows(
+        yield from self.client.append_rows(
             iter(list(requests)), retry=None, timeout=60, metadata=metadata
         )
-        yield from answers
 
 
 def upsert(sequence: str = "", **row: Any) -> dict[str, Any]:

@@ -155,6 +155,7 @@ def test_a_value_that_its_column_cannot_hold_is_an_error_of_its_row(
     client: bigquery.Client,
     writer: BigQueryWriteClient,
     dataset: str,
+    *,
     fields: dict[str, str],
     row: dict[str, Any],
     reason: str,
@@ -224,7 +225,9 @@ def test_other_streams_than_the_default_are_refused(plain: Stream) -> None:
         plain.send([request])
     with pytest.raises(exceptions.MethodNotImplemented):
         plain.client.create_write_stream(
-            parent=plain.name.removesuffix("/streams/_default"), write_stream={}, retry=None
+            parent=plain.name.removesuffix("/streams/_default"),
+            write_stream=types.WriteStream(),
+            retry=None,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tweetlog_local.bigquery.errors import StartError
-from tweetlog_local.bigquery.server import DELETE_MEMORY_SECONDS, Settings, serving
+from tweetlog_local.bigquery.settings import DELETE_MEMORY_SECONDS, Settings
 
 EXAMPLE = """example:
   python -m tweetlog_local.bigquery --data-dir .tweetlog/bigquery --port 9050 --grpc-port 9060
@@ -19,6 +19,9 @@ EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes."""
     settings = _settings(arguments)
+    # Takes a second to import, which --help need not wait for.
+    from tweetlog_local.bigquery.server import serving  # noqa: PLC0415
+
     stops = {signal.SIGINT, signal.SIGTERM}
     # Blocked in every thread that is started from here on; this one waits for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)

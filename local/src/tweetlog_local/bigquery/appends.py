@@ -27,6 +27,10 @@ GROUP_BYTES = 64 * 1024 * 1024
 STAGED = "staged_rows"
 
 
+class NotWritten(duckdb.InternalError):
+    """The committing thread ended; nothing more is written until the next start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Append:
     """Decoded rows on their way into a table; `done` resolves when they are durable."""
@@ -43,6 +47,7 @@ class Appender:
         self._warehouse = warehouse
         self._stats = stats
         self._memory = delete_memory_seconds
+        self._broken: BaseException | None = None
         self._waiting: queue.SimpleQueue[Append | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="appender", daemon=True)
         self._thread.start()
@@ -50,7 +55,10 @@ class Appender:
     def submit(self, table: TableName, batch: Batch) -> "Future[None]":
         """Take rows; the future resolves when they are durable, or says why they are not."""
         append = Append(table, batch)
-        self._waiting.put(append)
+        if self._broken is not None:
+            append.done.set_exception(NotWritten(self._broken))
+        else:
+            self._waiting.put(append)
         return append.done
 
     def stop(self) -> None:
@@ -64,7 +72,14 @@ class Appender:
             if first is None:
                 return
             group, last = self._gather(first)
-            self._commit(group)
+            try:
+                self._commit(group)
+            except BaseException as error:
+                self._broken = error
+                for append in group:
+                    if not append.done.done():
+                        append.done.set_exception(NotWritten(error))
+                raise
             if last:
                 return
 

@@ -40,7 +40,11 @@ def parse(sql: str) -> list[exp.Expr]:
         raise InvalidQuery(_syntax_error(error)) from None
     except TokenError as error:
         raise InvalidQuery(f"Syntax error: {error}") from None
-    return [statement for statement in statements if statement is not None]
+    return [
+        statement
+        for statement in statements
+        if statement is not None and not isinstance(statement, exp.Semicolon)
+    ]
 
 
 def _syntax_error(error: ParseError) -> str:

@@ -2,13 +2,16 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import duckdb
 import orjson
+from sqlglot import exp
 
 from tweetlog_local.bigquery import wire
 from tweetlog_local.bigquery.appends import Appender
@@ -16,6 +19,7 @@ from tweetlog_local.bigquery.errors import ApiError, Injected, Invalid, NotFound
 from tweetlog_local.bigquery.faults import Faults, rule_of
 from tweetlog_local.bigquery.insert_all import Seen, insert_all
 from tweetlog_local.bigquery.jobs import Jobs, page_of, results
+from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.resources import (
     dataset_listing,
@@ -25,6 +29,8 @@ from tweetlog_local.bigquery.resources import (
     table_resource,
 )
 from tweetlog_local.bigquery.schema import quoted
+from tweetlog_local.bigquery.session import Session, select
+from tweetlog_local.bigquery.statements import script
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Relation, Warehouse
 
@@ -167,15 +173,26 @@ class Api:
         table = (request.body.get("tableReference") or {}).get("tableId", "")
         name = TableName(request.path["project"], request.path["dataset"], table)
         self._warehouse.find(name)
-        return table_resource(
-            self._warehouse, self._warehouse.create_relation(name, _given(request.body))
-        )
+        made = self._warehouse.create_relation(name, self._described(_given(request.body)))
+        return table_resource(self._warehouse, made)
+
+    def _described(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """Return the resource of a view with the columns of its query."""
+        query = (resource.get("view") or {}).get("query")
+        if query is None:
+            return resource
+        statements = script(str(query))
+        if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+            raise Invalid("A view's query is one SELECT.")
+        outcome = select(statements[0], Session(self._warehouse), dry=True)
+        return {**resource, "schema": {"fields": [item.resource() for item in outcome.fields]}}
 
     def _get_table(self, request: Request) -> Answer:
         return table_resource(self._warehouse, self._relation(request))
 
     def _change_table(self, request: Request) -> Answer:
-        changed = self._warehouse.change_relation(_table_name(request), _given(request.body))
+        resource = self._described(_given(request.body))
+        changed = self._warehouse.change_relation(_table_name(request), resource)
         return table_resource(self._warehouse, changed)
 
     def _delete_table(self, request: Request) -> Answer:
@@ -262,17 +279,30 @@ def _pattern(path: str) -> str:
     return "(?:/bigquery/v2)?" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path) + r"/?\Z"
 
 
+# For what nobody foresaw: the traceback goes to stderr. A client does not retry it.
+UNEXPECTED = Injected(
+    501, "notImplemented", "The embedded BigQuery failed at this; its stderr says where."
+).body()
+
+
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: "HttpServer"
 
     def _serve(self) -> None:
+        """Answer, whatever happens: the clients take a lost connection for a reason to retry."""
+        status: int = 501
+        answer: Answer = UNEXPECTED
         try:
-            status, answer = 200, self._answer()
+            answer = self._answer()
+            status = 200 if answer is not None else 204
         except ApiError as error:
             status, answer = error.code, error.body()
-        self._send(status if answer is not None else 204, answer)
+        except duckdb.Error as error:
+            status, answer = 400, refusal(error).body()
+        finally:
+            self._send(status, answer)
 
     def _answer(self) -> Answer:
         split = urlsplit(self.path)
@@ -291,7 +321,7 @@ class _Connection(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         data = self.rfile.read(length) if length else b""
         if self.headers.get("Content-Encoding", "").lower() == "gzip":
-            data = gzip.decompress(data)
+            data = _decompressed(data)
         if not data:
             return {}
         try:
@@ -314,6 +344,13 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (named by http.server)
         """Keep quiet: what matters is in the answers."""
+
+
+def _decompressed(data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Invalid(f"The request's body is not gzip. {error}") from None
 
 
 class HttpServer(ThreadingHTTPServer):

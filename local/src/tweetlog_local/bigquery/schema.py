@@ -214,8 +214,17 @@ def from_sql_type(name: str, kind: exp.Expr | None) -> Field:
 def _part(numbered: tuple[int, exp.Expr]) -> Field:
     index, part = numbered
     if isinstance(part, exp.ColumnDef):
-        return from_sql_type(part.name, part.args.get("kind"))
+        inner = from_sql_type(part.name, part.args.get("kind"))
+        return replace(inner, extras=_described(part))
     return from_sql_type(f"_field_{index + 1}", part)
+
+
+def _described(part: exp.ColumnDef) -> dict[str, Any]:
+    """Return the description that OPTIONS gives to a part of a STRUCT."""
+    options = (item.args["kind"] for item in part.args.get("constraints") or ())
+    named = [item for option in options for item in option.expressions]
+    said = [item.args["value"].name for item in named if item.name.lower() == "description"]
+    return {"description": said[0]} if said else {}
 
 
 DUCKDB_TYPES = {

@@ -1,11 +1,11 @@
 """Both servers over one warehouse, from start to stop."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
@@ -13,6 +13,7 @@ from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.errors import StartError
 from tweetlog_local.bigquery.faults import Faults
 from tweetlog_local.bigquery.rest import Api, HttpServer
+from tweetlog_local.bigquery.settings import Settings
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Warehouse
 from tweetlog_local.bigquery.write_api import WriteApi, service
@@ -20,21 +21,6 @@ from tweetlog_local.bigquery.write_api import WriteApi, service
 MAX_MESSAGE = 64 * 1024 * 1024
 CONNECTIONS = 128
 GRACE_SECONDS = 5
-# BigQuery remembers a delete for two days.
-DELETE_MEMORY_SECONDS = 2 * 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the server is to run; port 0 takes a free one."""
-
-    data_dir: Path
-    host: str = "127.0.0.1"
-    port: int = 9050
-    grpc_port: int = 9060
-    project: str = "tweetlog-local"
-    location: str = "US"
-    delete_memory_seconds: float = DELETE_MEMORY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +69,21 @@ def _http(settings: Settings, api: Api) -> Iterator[int]:
         server.server_close()
 
 
+def _check_free(settings: Settings) -> None:
+    """Refuse a port that is taken before gRPC does, which writes about it to stderr."""
+    try:
+        with socket.create_server((settings.host, settings.grpc_port)):
+            pass
+    except OSError as error:
+        raise StartError(
+            f"{settings.host}:{settings.grpc_port} cannot be listened on ({error.strerror}); "
+            "choose another --grpc-port, or 0 for a free one"
+        ) from None
+
+
 @contextmanager
 def _grpc(settings: Settings, api: WriteApi) -> Iterator[int]:
+    _check_free(settings)
     server = grpc.server(
         ThreadPoolExecutor(CONNECTIONS),
         handlers=[service(api)],
@@ -94,13 +93,7 @@ def _grpc(settings: Settings, api: WriteApi) -> Iterator[int]:
             ("grpc.so_reuseport", 0),
         ],
     )
-    try:
-        port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-    except RuntimeError:
-        raise StartError(
-            f"{settings.host}:{settings.grpc_port} cannot be listened on; "
-            "choose another --grpc-port, or 0 for a free one"
-        ) from None
+    port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     server.start()
     try:
         yield port

@@ -36,6 +36,9 @@ OTHER_METHODS = (
     "BatchCommitWriteStreams",
     "FlushRows",
 )
+UNEXPECTED = RpcError(
+    grpc.StatusCode.INTERNAL, "the embedded BigQuery failed at this; its stderr says where"
+)
 Answers = queue.Queue[Pending | RpcError | None]
 
 
@@ -98,15 +101,17 @@ def _read(
     requests: Iterator[Any], connection: Connection, answers: Answers, closed: threading.Event
 ) -> None:
     """Take the requests of a connection one by one; the last answer is None, or its end."""
-    last: RpcError | None = None
+    last: RpcError | None = UNEXPECTED
     try:
         for request in requests:
             _offer(answers, connection.take(request), closed)
+        last = None
     except RpcError as error:
         last = error
     except grpc.RpcError:
         closed.set()  # the caller went away; nobody waits for an answer
-    _offer(answers, last, closed)
+    finally:
+        _offer(answers, last, closed)
 
 
 def _offer(answers: Answers, item: Pending | RpcError | None, closed: threading.Event) -> None:
@@ -149,8 +154,10 @@ def _durable(pending: Pending) -> Any:
         pending.done.result()
     except NotFound as error:
         return refused(grpc.StatusCode.NOT_FOUND, error.message, pending.response.write_stream)
-    except (ApiError, duckdb.Error) as error:
+    except (ApiError, duckdb.ConstraintException) as error:
         return refused(grpc.StatusCode.INVALID_ARGUMENT, str(error), pending.response.write_stream)
+    except duckdb.Error as error:
+        return refused(grpc.StatusCode.INTERNAL, str(error), pending.response.write_stream)
     return pending.response
 
 
