@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
+import pytest
+from google.api_core.exceptions import NotFound
 from google.pubsub_v1.types import PubsubMessage, PullResponse, ReceivedMessage
 
 from builders import a_raw_tweet, a_tombstone
 from enriched import PUBLISHED, an_enriched_tweet
 from fake_bigquery import FakeBigQuery, ended, serving
+from loader import pull as entrance
 from loader.settings import Settings
 from loader.wiring import Loader
 from loader.writer import Limits
 from tweetlog.delivery import encode
 from tweetlog.envelope import Envelope
 from tweetlog.settings import read
-from tweetlog.subscription import pull
+from tweetlog.subscription import Pulled, pull
 from tweetlog.topic import InMemoryTopic
 
 LIMITS = Limits(deadline=5, backoff=(0.01, 0.05), setup_backoff=(30, 60))
@@ -105,3 +108,67 @@ def test_what_cannot_be_written_now_is_handed_back_and_not_acked() -> None:
     fake.faults += [ended(grpc.StatusCode.PERMISSION_DENIED)]
 
     assert journal_of(fake, an_enriched_tweet("1")) == ["handed back 1"]
+
+
+class Mended:
+    """Loads nothing before it was asked so often whether it is mended."""
+
+    def __init__(self, asked: int, *, faulty: bool = True) -> None:
+        self.asked = asked
+        self.faulty = faulty
+        self.batches: list[int] = []
+
+    def receive_all(self, messages: Sequence[Pulled]) -> list[str]:
+        self.batches.append(len(messages))
+        good = messages[:1] if self.faulty else messages
+        return [message.ack_id for message in good]
+
+    def faults(self) -> list[str]:
+        self.asked -= 1
+        self.faulty = self.asked > 0
+        return ["no permission"] if self.faulty else []
+
+
+def messages(count: int) -> list[Pulled]:
+    return [Pulled(b"", {}, str(n), PUBLISHED, ack_id=str(n)) for n in range(count)]
+
+
+def test_a_batch_is_kept_while_a_person_has_to_mend_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entrance, "_PATIENCE_SECONDS", 0.001)
+    loader = Mended(asked=5)
+
+    acks = entrance.patiently(loader, threading.Event(), messages(3))
+
+    assert sorted(acks) == ["0", "1", "2"]
+    assert loader.batches == [3, 2]
+
+
+def test_a_batch_is_handed_back_when_nothing_is_to_be_mended() -> None:
+    loader = Mended(asked=0)
+
+    assert entrance.patiently(loader, threading.Event(), messages(3)) == ["0"]
+    assert loader.batches == [3]
+
+
+def test_a_batch_is_handed_back_when_the_loader_stops() -> None:
+    stop = threading.Event()
+    stop.set()
+
+    assert entrance.patiently(Mended(asked=1_000), stop, messages(2)) == ["0"]
+
+
+def test_a_loop_that_cannot_go_on_stops_the_others_with_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def missing() -> None:
+        raise NotFound("the subscription does not exist")
+
+    stop = threading.Event()
+
+    code = entrance.run_loop(missing, stop)
+
+    assert code == 1
+    assert stop.is_set()
+    assert "the subscription does not exist" in caplog.messages[0]

@@ -30,7 +30,7 @@ _PORT = 8080  # where Cloud Run sends requests unless told otherwise
 
 
 def main(arguments: list[str]) -> int:
-    """Run one entrance; return 0 when it was stopped, 2 when it cannot start as configured."""
+    """Run one entrance; return 0 when it was stopped, 1 if it failed, 2 if it cannot start so."""
     entrance = _parser().parse_args(arguments).entrance
     try:
         settings = read(Settings, os.environ)
@@ -46,9 +46,8 @@ def main(arguments: list[str]) -> int:
     logs.configure("loader", project=settings.project, level=settings.log_level)
     if entrance == "push" and listener:
         server.serve(settings, authority, listener)
-    else:
-        _pull(settings, authority, listener)
-    return 0
+        return 0
+    return _pull(settings, authority, listener)
 
 
 def _listener(settings: Settings, *, always: bool) -> socket.socket | None:
@@ -63,11 +62,11 @@ def _listener(settings: Settings, *, always: bool) -> socket.socket | None:
     return socket.create_server((settings.host, port), backlog=2048)
 
 
-def _pull(settings: Settings, authority: Any, listener: socket.socket | None) -> None:
+def _pull(settings: Settings, authority: Any, listener: socket.socket | None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    pull.run(settings, authority, listener, stop)
+    return pull.run(settings, authority, listener, stop)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from loader.row import TABLES, Row, rows
 from tweetlog import events
 from tweetlog.delivery import Delivery, from_message
 from tweetlog.envelope import Envelope
-from tweetlog.errors import InvalidEvent, TweetlogError, Unreadable
+from tweetlog.errors import InvalidEvent, PublishFailed, TweetlogError, Unreadable
 from tweetlog.rejection import rejected, unreadable
 from tweetlog.topic import Topic
 
@@ -140,16 +140,13 @@ def receive_all(
     """Return the ack ids of the messages whose fate is durable; the others are to come again.
 
     Args: as for `receive`; a table's function takes all its rows at once.
-
-    Raises:
-        PublishFailed: if a dead letter was not confirmed; then the whole batch comes again.
     """
     batch = _Batch(ledger, deletes, clock())
     for message in messages:
         batch.take(message)
     for table in TABLES:
         batch.load(table, tables[table])
-    dead_letters.publish(*batch.letters)
+    batch.set_aside(dead_letters)
     return [message.ack_id for message in messages if message.ack_id not in batch.postponed]
 
 
@@ -163,7 +160,7 @@ class _Batch:
     work: dict[str, list[tuple[str, Delivery, Row]]] = field(
         default_factory=lambda: {table: [] for table in TABLES}
     )
-    letters: list[Envelope] = field(default_factory=list)
+    letters: list[tuple[str, Envelope, str]] = field(default_factory=list)
     postponed: set[str] = field(default_factory=set)
 
     def take(self, message: Message) -> None:
@@ -176,13 +173,13 @@ class _Batch:
             )
         except Unreadable as reason:
             log.warning("dead letter: message %s: %s", reason.message_id, reason)
-            self._write(unreadable(reason, stage=STAGE), reason)
+            self._write(message.ack_id, unreadable(reason, stage=STAGE), reason)
             return
         try:
             for row in rows(delivery, loaded_at=self.loaded_at, deletes=self.deletes):
                 self.work[row.table].append((message.ack_id, delivery, row))
         except InvalidEvent as reason:
-            self._write(letter(delivery.event, reason), reason)
+            self._write(message.ack_id, letter(delivery.event, reason), reason)
 
     def load(self, table: str, load: LoadAll) -> None:
         work = self.work[table]
@@ -195,11 +192,20 @@ class _Batch:
             except NotLoaded:
                 self.postponed.add(ack_id)
             except InvalidEvent as reason:
-                self._write(letter(delivery.event, reason), reason)
+                self._write(ack_id, letter(delivery.event, reason), reason)
 
-    def _write(self, letter: Envelope, reason: InvalidEvent) -> None:
-        self.letters.append(letter)
-        self.ledger.bad(reason.reason_class)
+    def set_aside(self, dead_letters: Topic) -> None:
+        try:
+            dead_letters.publish(*(letter for _, letter, _ in self.letters))
+        except PublishFailed as reason:
+            log.warning("%d dead letters not confirmed: %s", len(self.letters), reason)
+            self.postponed |= {ack_id for ack_id, _, _ in self.letters}
+        else:
+            for _, _, reason_class in self.letters:
+                self.ledger.bad(reason_class)
+
+    def _write(self, ack_id: str, letter: Envelope, reason: InvalidEvent) -> None:
+        self.letters.append((ack_id, letter, reason.reason_class))
 
 
 def _settle(delivery: Delivery, row: Row, outcome: Outcome, ledger: Ledger) -> None:

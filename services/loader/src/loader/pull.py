@@ -3,20 +3,33 @@
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
+from google.api_core import exceptions  # noqa: TID251 - an edge, see above
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from loader.settings import Settings
 from loader.web import health
 from loader.wiring import Loader
-from tweetlog.subscription import pull, subscriber_client
+from tweetlog.subscription import Pulled, pull, subscriber_client
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 1.0
+
+
+class Patient(Protocol):
+    """What loads a batch, and knows what stands in the way."""
+
+    def receive_all(self, messages: Sequence[Pulled]) -> list[str]:
+        """Return the ack ids of what is durable."""
+
+    def faults(self) -> list[str]:
+        """Return what a person has to mend."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -28,13 +41,15 @@ class _Quiet(WSGIRequestHandler):
 
 def run(
     settings: Settings, credentials: Any, listener: socket.socket | None, stop: threading.Event
-) -> None:
+) -> int:
     """Pull until `stop` is set; the batches in hand are finished first.
 
     Health and metrics are served on `listener`, if there is one.
 
-    Several loops pull at once, so that one batch is on its way while another is appended. If one
-    of them ends by an error the others stop and the error is raised.
+    Several loops pull at once, so that one batch is on its way while another is appended.
+
+    Returns:
+        0 when it was stopped, 1 when pulling failed in a way that waiting does not mend.
     """
     loader = Loader(settings, credentials)
     client = subscriber_client()
@@ -42,25 +57,45 @@ def run(
         pull,
         client,
         settings.subscription_path,
-        loader.receive_all,
+        partial(patiently, loader, stop),
         stop=stop,
         batch=settings.pull_rows,
     )
     health_served = _served(loader, listener) if listener else nullcontext()
     with health_served, ThreadPoolExecutor(settings.pull_loops) as pool:
         log.info("ready")
-        loops = [pool.submit(_until_error, loop, stop) for _ in range(settings.pull_loops)]
+        loops = [pool.submit(run_loop, loop, stop) for _ in range(settings.pull_loops)]
     loader.close()
     client.close()
-    for one in loops:
-        one.result()
+    return max(one.result() for one in loops)
 
 
-def _until_error(loop: Any, stop: threading.Event) -> None:
+def patiently(loader: Patient, stop: threading.Event, messages: Sequence[Pulled]) -> list[str]:
+    """Load a batch; keep it while a person has to mend something first, and then load it.
+
+    Handing it back again and again would use up its attempts, and Pub/Sub sets aside a message
+    that has none left.
+    """
+    acks = loader.receive_all(messages)
+    while len(acks) < len(messages) and loader.faults():
+        while loader.faults():
+            if stop.wait(_PATIENCE_SECONDS):
+                return acks
+        done = set(acks)
+        acks += loader.receive_all([one for one in messages if one.ack_id not in done])
+    return acks
+
+
+def run_loop(loop: Callable[[], None], stop: threading.Event) -> int:
+    """Run one loop; when it cannot go on, neither do the others."""
     try:
         loop()
+    except exceptions.GoogleAPIError as reason:
+        log.critical("cannot pull: %s", reason)
+        return 1
     finally:
         stop.set()
+    return 0
 
 
 @contextmanager
