@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _push(settings: Settings) -> int:
-    from enricher import detector, server  # noqa: PLC0415 - help and mistakes come at once
+    from enricher import server, warm  # noqa: PLC0415 - help and mistakes come at once
 
     try:
         listener = server.listen(settings)
@@ -40,15 +40,15 @@ def _push(settings: Settings) -> int:
         where = f"{settings.host}:{settings.port}"
         print(f"cannot listen on {where}: {reason.strerror}; set PORT", file=sys.stderr)  # noqa: T201 - as above
         return 2
-    detector.load()  # before the fork, so that the worker shares them
+    warm.warm_up()
     server.serve(settings, listener)
     return 0
 
 
 def _pull(settings: Settings) -> int:
-    from enricher import detector, pull  # noqa: PLC0415 - as above
+    from enricher import pull, warm  # noqa: PLC0415 - as above
 
-    detector.load()
+    warm.warm_up()
     return pull.run(settings)
 
 

@@ -18,7 +18,7 @@ from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 
 ENRICHMENTS = enrichments.discovered()
-_SINGLY = [one for one in ENRICHMENTS if one.batch is None]
+_SINGLY = [one.single for one in ENRICHMENTS if one.batch is None]
 _TOGETHER = [one.batch for one in ENRICHMENTS if one.batch]
 SCHEMA_VERSION = 1
 # Raised when this module or `post.py` changes what comes out; and, when an enrichment is
@@ -68,8 +68,8 @@ def _draft(raw: Envelope) -> _Draft | InvalidEvent:
     except InvalidEvent as reason:
         return reason
     columns: dict[str, object] = {}
-    for one in _SINGLY:
-        columns.update(one.single(post))
+    for single in _SINGLY:
+        columns |= single(post)
     return _Draft(raw, post, columns)
 
 

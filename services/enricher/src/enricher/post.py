@@ -46,7 +46,7 @@ class Post:
     partial: bool
     references: Mapping[str, str]
     includes: Json
-    rules: tuple[Json, ...]
+    rules: list[Json]
 
     @property
     def id(self) -> str:
@@ -55,10 +55,10 @@ class Post:
 
     def included(self, kind: str, key: str, value: str | None) -> Json:
         """Return the object of `includes[kind]` whose `key` is `value`, or an empty one."""
-        if value is None:
-            return {}
-        found = (one for one in objects(self.includes, kind) if one.get(key) == value)
-        return next(found, {})
+        for one in objects(self.includes, kind) if value is not None else ():
+            if one.get(key) == value:
+                return one
+        return {}
 
     def is_cut(self, end: int) -> bool:
         """Whether what ends at code point `end` of the text may have been longer."""
@@ -113,6 +113,7 @@ def _references(tweet: Json) -> dict[str, Json]:
     return {
         one["type"]: one
         for name in _REFERENCES
+        if name in tweet
         for one in objects(tweet, name)
         if isinstance(one.get("type"), str) and _is_id(one.get("id"))
     }
@@ -129,8 +130,11 @@ def _original(tweet: Json, includes: Json, references: Mapping[str, Json]) -> Js
 
 
 def _content(origin: Json) -> Json:
-    notes = (mapping(origin, name) for name in _NOTES)
-    return next((note for note in notes if isinstance(note.get("text"), str)), origin)
+    for name in _NOTES:
+        note = origin.get(name)
+        if isinstance(note, dict) and isinstance(note.get("text"), str):
+            return note
+    return origin
 
 
 def mapping(of: Json, name: str) -> Json:
@@ -139,12 +143,12 @@ def mapping(of: Json, name: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def objects(of: Json, name: str) -> tuple[Json, ...]:
+def objects(of: Json, name: str) -> list[Json]:
     """Return the objects in the list `of[name]`, empty where there is none."""
     value = of.get(name)
     if not isinstance(value, list):
-        return ()
-    return tuple(one for one in value if isinstance(one, dict))
+        return []
+    return [one for one in value if isinstance(one, dict)]
 
 
 def string(of: Json, name: str) -> str | None:
@@ -153,15 +157,16 @@ def string(of: Json, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def strings(of: Json, *names: str) -> list[str]:
-    """Return the texts in the first list that is there under one of `names`."""
-    lists = (of[name] for name in names if isinstance(of.get(name), list))
-    return [one for one in next(lists, []) if isinstance(one, str)]
+def strings(of: Json, name: str) -> list[str]:
+    """Return the texts in the list `of[name]`, empty where there is none."""
+    value = of.get(name)
+    if not isinstance(value, list):
+        return []
+    return [one for one in value if isinstance(one, str)]
 
 
 def whole(of: Json, name: str) -> int | None:
     """Return the whole number `of[name]`, or None; a column holds 64 bits."""
     value = of.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if -(2**63) <= value < 2**63 else None
+    # Not isinstance: a Boolean is an int too, and none of these.
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None

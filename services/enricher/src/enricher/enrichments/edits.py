@@ -8,4 +8,5 @@ SCHEMA = {"edit_history": {"type": "array", "items": {"type": "string"}}}
 
 def edits(post: Post) -> dict[str, object]:
     """Return the ids of the post's versions, oldest first."""
-    return {"edit_history": strings(post.tweet, "edit_history_tweet_ids", "edit_history_post_ids")}
+    ids = strings(post.tweet, "edit_history_tweet_ids")
+    return {"edit_history": ids or strings(post.tweet, "edit_history_post_ids")}
