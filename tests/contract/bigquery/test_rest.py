@@ -519,3 +519,29 @@ def test_the_emulator_variable_is_all_a_client_needs(
     client = bigquery.Client(project=PROJECT, credentials=credentials)
 
     assert values(client.query_and_wait("SELECT 1")) == [(1,)]
+
+
+def test_a_change_to_a_table_that_was_changed_meanwhile_is_refused(
+    client: bigquery.Client, dataset: str
+) -> None:
+    client.query_and_wait(f"CREATE TABLE {dataset}.t (a INT64)")
+    stale, fresh = client.get_table(f"{dataset}.t"), client.get_table(f"{dataset}.t")
+    fresh.description = "first"
+    client.update_table(fresh, ["description"])
+    stale.description = "second"
+
+    with pytest.raises(exceptions.PreconditionFailed):
+        client.update_table(stale, ["description"])
+    assert client.get_table(f"{dataset}.t").description == "first"
+
+
+def test_a_destination_of_a_query_is_refused(client: bigquery.Client, dataset: str) -> None:
+    config = bigquery.QueryJobConfig(destination=f"{PROJECT}.{dataset}.t")
+
+    with pytest.raises(exceptions.BadRequest, match="destinationTable"):
+        client.query("SELECT 1", job_config=config)
+
+
+def test_columns_of_a_result_have_different_names(client: bigquery.Client) -> None:
+    with pytest.raises(exceptions.BadRequest, match="Duplicate column names"):
+        client.query_and_wait("SELECT 1 AS a, 2 AS A")

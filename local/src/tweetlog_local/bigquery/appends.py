@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.change_data_capture import DELETE, winners
 from tweetlog_local.bigquery.errors import ApiError, NotFound
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.rows import Batch
 from tweetlog_local.bigquery.schema import quoted
 from tweetlog_local.bigquery.stats import Stats
-from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+from tweetlog_local.bigquery.warehouse import Warehouse
 
 GROUP_ROWS = 20_000
 GROUP_BYTES = 64 * 1024 * 1024
@@ -117,7 +118,7 @@ class Appender:
             tables[append.table].append(append.batch)
         with self._warehouse.transaction() as connection:
             for name, batches in tables.items():
-                relation = self._warehouse.find(name)
+                relation = self._warehouse.catalog.find(name)
                 if relation is None or relation.view is not None:
                     raise NotFound(f"Not found: Table {name}")
                 _write_table(connection, relation, batches, self._memory)
@@ -132,7 +133,7 @@ def _write_table(
     plain = [batch.columns for batch in batches if batch.changes is None]
     changing = [batch for batch in batches if batch.changes is not None]
     if plain:
-        insert(connection, relation, _joined(plain))
+        _insert(connection, relation, _joined(plain))
     if changing:
         _apply(connection, relation, changing, memory_seconds)
 
@@ -141,12 +142,26 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
-def insert(connection: duckdb.DuckDBPyConnection, relation: Relation, rows: pa.Table) -> None:
-    """Insert rows; columns that they lack get their default."""
-    listed = ", ".join(map(quoted, rows.column_names))
+def _insert(connection: duckdb.DuckDBPyConnection, relation: Relation, rows: pa.Table) -> None:
+    """Insert rows; columns that they lack are NULL, or empty."""
     connection.register(STAGED, rows)
-    connection.execute(f"INSERT INTO {relation.sql} ({listed}) SELECT {listed} FROM {STAGED}")
+    connection.execute(
+        f"INSERT INTO {relation.sql} ({_listed(rows.column_names)}) "
+        f"SELECT {_selected(relation, rows.column_names)} FROM {STAGED}"
+    )
     connection.unregister(STAGED)
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(map(quoted, columns))
+
+
+def _selected(relation: Relation, columns: Sequence[str]) -> str:
+    """Return the columns; where batches of before and after a change meet, an ARRAY is NULL."""
+    repeated = {item.name for item in relation.fields if item.repeated}
+    return ", ".join(
+        f"coalesce({quoted(name)}, [])" if name in repeated else quoted(name) for name in columns
+    )
 
 
 def _apply(
@@ -209,12 +224,12 @@ def _replace(
     connection.execute(
         f"DELETE FROM {relation.sql} t USING {STAGED} s WHERE {_same_key(relation, 't')}"
     )
-    key, listed = ", ".join(map(quoted, relation.key)), ", ".join(map(quoted, columns))
     connection.execute(
-        f'INSERT INTO {relation.changes} SELECT {key}, "%sequence", '
+        f'INSERT INTO {relation.changes} SELECT {_listed(relation.key)}, "%sequence", '
         f"CASE WHEN \"%kind\" = '{DELETE}' THEN now() END FROM {STAGED}"
     )
     connection.execute(
-        f"INSERT INTO {relation.sql} ({listed}) SELECT {listed} FROM {STAGED} "
+        f"INSERT INTO {relation.sql} ({_listed(columns)}) "
+        f"SELECT {_selected(relation, columns)} FROM {STAGED} "
         f"WHERE \"%kind\" <> '{DELETE}'"
     )

@@ -11,13 +11,14 @@ import grpc
 
 from tweetlog_local.bigquery import write_messages as messages
 from tweetlog_local.bigquery.appends import Appender
+from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import ApiError
 from tweetlog_local.bigquery.faults import BEFORE, ROWS, STALL, Faults, Rule
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.rows import Batch, Decoder, RowError, SchemaMismatch, mixed
 from tweetlog_local.bigquery.schema import Field
 from tweetlog_local.bigquery.stats import Stats
-from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+from tweetlog_local.bigquery.warehouse import Warehouse
 
 STREAM = re.compile(
     r"projects/(?P<project>[^/]+)/datasets/(?P<dataset>[^/]+)/tables/(?P<table>[^/]+)"
@@ -112,7 +113,7 @@ class Connection:
 
     def _relation(self, stream: str) -> Relation:
         try:
-            relation = self._warehouse.relation(stream_table(stream))
+            relation = self._warehouse.catalog.relation(stream_table(stream))
         except ApiError as error:
             raise RpcError(grpc.StatusCode.NOT_FOUND, error.message) from None
         if relation.view is not None:

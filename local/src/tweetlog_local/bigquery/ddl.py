@@ -7,6 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from tweetlog_local.bigquery import dialect
+from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.definitions import (
     column_field,
     dataset_resource,
@@ -21,7 +22,6 @@ from tweetlog_local.bigquery.errors import AlreadyExists, InvalidQuery, NotFound
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.session import Outcome, Session, select
 from tweetlog_local.bigquery.translate import translate
-from tweetlog_local.bigquery.warehouse import Relation
 
 
 def create(statement: exp.Expr, session: Session) -> Outcome:
@@ -69,7 +69,7 @@ def _define(
 ) -> tuple[Relation | None, str]:
     """Create what `statement` defines; None when IF NOT EXISTS found it there."""
     name, warehouse = _target(statement, session), session.warehouse
-    known = warehouse.find(name)
+    known = warehouse.catalog.find(name)
     if known is not None and statement.args.get("exists"):
         return None, "SKIP"
     if known is not None and statement.args.get("replace"):
@@ -165,7 +165,7 @@ def _drop(kind: str, statement: exp.Expr, session: Session) -> None:
         contents = bool(statement.args.get("cascade"))
         warehouse.drop_dataset(schema_name(target, session), contents=contents)
         return
-    relation = warehouse.relation(session.name(target))
+    relation = warehouse.catalog.relation(session.name(target))
     if relation.kind != kind:
         raise InvalidQuery(f"{relation.name} is not a {kind}: it is a {relation.kind}")
     warehouse.drop_relation(relation.name)
@@ -181,7 +181,7 @@ def alter(statement: exp.Expr, session: Session) -> Outcome:
     try:
         with session.warehouse.transaction():
             for action in statement.args["actions"]:
-                _alter(session.warehouse.relation(name), action, session)
+                _alter(session.warehouse.catalog.relation(name), action, session)
     except NotFound:
         if not statement.args.get("exists"):
             raise

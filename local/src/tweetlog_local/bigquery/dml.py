@@ -8,12 +8,12 @@ import duckdb
 from sqlglot import exp
 
 from tweetlog_local.bigquery import dialect
+from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.schema import Field, from_duckdb_type, quoted
 from tweetlog_local.bigquery.session import Outcome, Session
 from tweetlog_local.bigquery.translate import duckdb_sql, renamed_parts, translate
-from tweetlog_local.bigquery.warehouse import Relation
 
 SOURCE = "%source"
 
@@ -21,17 +21,17 @@ SOURCE = "%source"
 def execute(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     """Run a statement; return how many rows it changed."""
     try:
-        row = connection.execute(sql).fetchone()
+        rows = connection.execute(sql).fetchall()
     except duckdb.Error as error:
         raise refusal(error) from None
-    return int(row[0]) if row else 0
+    return int(rows[0][0]) if rows else 0
 
 
 def _relation(target: exp.Expr, session: Session) -> Relation:
     table = target.this if isinstance(target, exp.Schema) else target
     if not isinstance(table, exp.Table):
         raise InvalidQuery(f"Expected a table but found {table.sql('bigquery')[:60]}")
-    relation = session.warehouse.relation(session.name(table))
+    relation = session.warehouse.catalog.relation(session.name(table))
     if relation.view is not None:
         raise InvalidQuery(f"{relation.name} is a view; rows are changed in tables")
     return relation
@@ -239,7 +239,7 @@ def _check_single_match(connection: duckdb.DuckDBPyConnection, scope: Scope) -> 
         f"WHERE {scope.condition} GROUP BY {quoted(scope.alias)}.rowid HAVING count(*) > 1 LIMIT 1"
     )
     try:
-        twice = connection.execute(matches).fetchone()
+        twice = connection.execute(matches).fetchall()
     except duckdb.Error as error:
         raise refusal(error) from None
     if twice:

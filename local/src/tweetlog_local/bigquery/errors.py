@@ -87,6 +87,13 @@ class AlreadyExists(ApiError):  # noqa: N818 (named for what is true)
     reason = "duplicate"
 
 
+class Changed(ApiError):  # noqa: N818 (named for what is true)
+    """A resource that somebody else has changed in the meantime."""
+
+    code = 412
+    reason = "conditionNotMet"
+
+
 class InUse(ApiError):  # noqa: N818 (named for what is true)
     """A dataset that still holds tables."""
 

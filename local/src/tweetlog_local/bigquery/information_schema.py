@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
+from tweetlog_local.bigquery.catalog import Catalog, Relation
 from tweetlog_local.bigquery.errors import Unsupported
 from tweetlog_local.bigquery.schema import Field, literal, quoted
-
-if TYPE_CHECKING:
-    from tweetlog_local.bigquery.warehouse import Relation, Warehouse
 
 PREFIX = "INFORMATION_SCHEMA."
 Row = Sequence[Any]
@@ -21,7 +19,7 @@ def _strings(*names: str) -> list[Field]:
     return [Field(name, "STRING") for name in names]
 
 
-def _named(relation: "Relation") -> list[str]:
+def _named(relation: Relation) -> list[str]:
     name = relation.name
     return [name.project, name.dataset, name.table]
 
@@ -30,7 +28,7 @@ def _time(milliseconds: object) -> datetime:
     return datetime.fromtimestamp(int(str(milliseconds)) / 1000, UTC)
 
 
-def _tables(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _tables(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         view = relation.view is not None
         created = _time(relation.resource["creationTime"])
@@ -39,7 +37,7 @@ def _tables(relations: Sequence["Relation"]) -> Iterator[Row]:
         yield [*_named(relation), kind, insertable, "NO", created]
 
 
-def _columns(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _columns(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         clustered = (relation.resource.get("clustering") or {}).get("fields") or []
         for position, item in enumerate(relation.fields, 1):
@@ -55,7 +53,7 @@ def _columns(relations: Sequence["Relation"]) -> Iterator[Row]:
             ]
 
 
-def _paths(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _paths(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         for item in relation.fields:
             for path, part in _parts(item.name, item):
@@ -69,7 +67,7 @@ def _parts(path: str, item: Field) -> Iterator[tuple[str, Field]]:
         yield from _parts(f"{path}.{part.name}", part)
 
 
-def _views(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _views(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         if relation.view is not None:
             yield [*_named(relation), relation.view, "YES"]
@@ -83,21 +81,21 @@ OPTIONS = {
 }
 
 
-def _options(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _options(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         for key, (name, kind) in OPTIONS.items():
             if key in relation.resource:
                 yield [*_named(relation), name, kind, str(relation.resource[key])]
 
 
-def _keys(relations: Sequence["Relation"]) -> Iterator[Row]:
+def _keys(relations: Sequence[Relation]) -> Iterator[Row]:
     for relation in relations:
         for position, name in enumerate(relation.key, 1):
             yield [*_named(relation), f"{relation.name.table}.pk$", name, position]
 
 
 NAMES = ("table_catalog", "table_schema", "table_name")
-Rows = Callable[[Sequence["Relation"]], Iterator[Row]]
+Rows = Callable[[Sequence[Relation]], Iterator[Row]]
 VIEWS: Mapping[str, tuple[list[Field], Rows]] = {
     "TABLES": (
         [
@@ -146,22 +144,22 @@ def described(table: str) -> list[Field]:
     return VIEWS[name][0]
 
 
-def query(warehouse: "Warehouse", dataset: str, table: str) -> exp.Query:
+def query(catalog: Catalog, dataset: str, table: str) -> exp.Query:
     """Return the query, in DuckDB's SQL, of one of INFORMATION_SCHEMA's views."""
     fields = described(table)
     name = table.removeprefix(PREFIX).upper()
     if name == "SCHEMATA":
-        rows = list(_schemata(warehouse))
+        rows = list(_schemata(catalog))
     else:
-        warehouse.dataset(dataset)
-        rows = list(VIEWS[name][1](warehouse.relations(dataset)))
+        catalog.dataset(dataset)
+        rows = list(VIEWS[name][1](catalog.relations(dataset)))
     return _values(fields, rows)
 
 
-def _schemata(warehouse: "Warehouse") -> Iterator[Row]:
-    for name in warehouse.dataset_names():
-        created = _time(warehouse.dataset(name)["creationTime"])
-        yield [warehouse.project, name, warehouse.location, created]
+def _schemata(catalog: Catalog) -> Iterator[Row]:
+    for name in sorted(catalog.datasets):
+        created = _time(catalog.dataset(name)["creationTime"])
+        yield [catalog.project, name, catalog.location, created]
 
 
 def _values(fields: Sequence[Field], rows: Sequence[Row]) -> exp.Query:

@@ -21,7 +21,14 @@ from tweetlog_local.bigquery.warehouse import Warehouse
 RESULT_BYTES = 256 * 1024 * 1024
 MAX_JOBS = 1000
 PAGE_ROWS = 10_000
-DML = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE_TABLE")
+# Parts of a query's configuration that change what it means.
+UNSUPPORTED = (
+    "destinationTable",
+    "tableDefinitions",
+    "userDefinedFunctionResources",
+    "createSession",
+    "connectionProperties",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,9 @@ class Jobs:
                 "Only query jobs are supported by the embedded BigQuery: load, extract "
                 "and copy jobs are not."
             )
+        for name in UNSUPPORTED:
+            if configuration["query"].get(name):
+                raise Invalid(f"{name} of a query is not supported by the embedded BigQuery.")
         job_id = job_id or f"job_{uuid.uuid4().hex}"
         if job_id in self._held:
             raise AlreadyExists(f"Already Exists: Job {self._warehouse.project}:{job_id}")

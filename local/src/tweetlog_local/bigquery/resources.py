@@ -2,18 +2,18 @@
 
 from typing import Any
 
+from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.stats import Stats
-from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+from tweetlog_local.bigquery.warehouse import Warehouse
 
 
 def dataset_resource(warehouse: Warehouse, name: str) -> dict[str, Any]:
     """Return the `Dataset` resource."""
-    stored = dict(warehouse.dataset(name))
+    stored = dict(warehouse.catalog.dataset(name))
     return {
         "location": warehouse.location,
         **stored,
         **_dataset_names(warehouse, name),
-        "etag": stored["lastModifiedTime"],
     }
 
 
@@ -27,7 +27,7 @@ def _dataset_names(warehouse: Warehouse, name: str) -> dict[str, Any]:
 
 def dataset_listing(warehouse: Warehouse) -> dict[str, Any]:
     """Return the answer of `datasets.list`."""
-    listed = [_dataset_names(warehouse, name) for name in warehouse.dataset_names()]
+    listed = [_dataset_names(warehouse, name) for name in sorted(warehouse.catalog.datasets)]
     return {"kind": "bigquery#datasetList", "datasets": listed}
 
 
@@ -39,10 +39,10 @@ def table_resource(warehouse: Warehouse, relation: Relation) -> dict[str, Any]:
         "location": warehouse.location,
         **stored,
         **_table_names(relation),
-        "etag": stored["lastModifiedTime"],
     }
     if relation.view is None:
-        rows, size = warehouse.size(relation)
+        rows = warehouse.rows(relation)
+        size = rows * CELL_BYTES * len(relation.fields)
         resource |= {"numRows": str(rows), "numBytes": str(size), "numLongTermBytes": "0"}
     return resource
 
@@ -61,6 +61,8 @@ def _table_names(relation: Relation) -> dict[str, Any]:
     }
 
 
+# A guess, for what asks for the size of a table.
+CELL_BYTES = 8
 LISTED = (
     "friendlyName",
     "labels",
@@ -75,13 +77,13 @@ LISTED = (
 
 def table_listing(warehouse: Warehouse, dataset: str) -> dict[str, Any]:
     """Return the answer of `tables.list`."""
-    warehouse.dataset(dataset)
+    warehouse.catalog.dataset(dataset)
     tables = [
         {
             **{key: relation.resource[key] for key in LISTED if key in relation.resource},
             **_table_names(relation),
         }
-        for relation in warehouse.relations(dataset)
+        for relation in warehouse.catalog.relations(dataset)
     ]
     return {"kind": "bigquery#tableList", "tables": tables, "totalItems": len(tables)}
 
@@ -91,10 +93,10 @@ def stats_of(warehouse: Warehouse, stats: Stats) -> dict[str, dict[str, int]]:
     counted = stats.shown()
     return {
         f"{relation.name.dataset}.{relation.name.table}": {
-            "rows": warehouse.size(relation)[0],
+            "rows": warehouse.rows(relation),
             **counted[relation.name],
         }
-        for dataset in warehouse.dataset_names()
-        for relation in warehouse.relations(dataset)
+        for dataset in sorted(warehouse.catalog.datasets)
+        for relation in warehouse.catalog.relations(dataset)
         if relation.view is None
     }

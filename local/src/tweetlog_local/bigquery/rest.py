@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from tweetlog_local.bigquery import wire
 from tweetlog_local.bigquery.appends import Appender
-from tweetlog_local.bigquery.errors import ApiError, Injected, Invalid, NotFound
+from tweetlog_local.bigquery.catalog import Relation
+from tweetlog_local.bigquery.errors import ApiError, Changed, Injected, Invalid, NotFound
 from tweetlog_local.bigquery.faults import Faults, rule_of
 from tweetlog_local.bigquery.insert_all import Seen, insert_all
 from tweetlog_local.bigquery.jobs import Jobs, page_of, results
@@ -32,7 +33,7 @@ from tweetlog_local.bigquery.schema import quoted
 from tweetlog_local.bigquery.session import Session, select
 from tweetlog_local.bigquery.statements import script
 from tweetlog_local.bigquery.stats import Stats
-from tweetlog_local.bigquery.warehouse import Relation, Warehouse
+from tweetlog_local.bigquery.warehouse import Warehouse
 
 # The reasons that go with an HTTP status; the client libraries retry by reason.
 REASONS = {
@@ -53,6 +54,12 @@ class Request:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    etag: str | None = None
+
+    def check(self, resource: Mapping[str, Any]) -> None:
+        """Refuse a change to another state of the resource than the caller has seen."""
+        if self.etag not in (None, "*", resource["etag"]):
+            raise Changed("Precondition Failed: the resource was changed in the meantime.")
 
 
 Answer = Mapping[str, Any] | None
@@ -153,6 +160,7 @@ class Api:
         return dataset_resource(self._warehouse, request.path["dataset"])
 
     def _change_dataset(self, request: Request) -> Answer:
+        request.check(self._warehouse.catalog.dataset(request.path["dataset"]))
         self._warehouse.change_dataset(request.path["dataset"], _given(request.body))
         return dataset_resource(self._warehouse, request.path["dataset"])
 
@@ -164,7 +172,7 @@ class Api:
     # Tables
 
     def _relation(self, request: Request) -> Relation:
-        return self._warehouse.relation(_table_name(request))
+        return self._warehouse.catalog.relation(_table_name(request))
 
     def _list_tables(self, request: Request) -> Answer:
         return table_listing(self._warehouse, request.path["dataset"])
@@ -172,7 +180,7 @@ class Api:
     def _insert_table(self, request: Request) -> Answer:
         table = (request.body.get("tableReference") or {}).get("tableId", "")
         name = TableName(request.path["project"], request.path["dataset"], table)
-        self._warehouse.find(name)
+        self._warehouse.catalog.find(name)
         made = self._warehouse.create_relation(name, self._described(_given(request.body)))
         return table_resource(self._warehouse, made)
 
@@ -191,6 +199,7 @@ class Api:
         return table_resource(self._warehouse, self._relation(request))
 
     def _change_table(self, request: Request) -> Answer:
+        request.check(self._relation(request).resource)
         resource = self._described(_given(request.body))
         changed = self._warehouse.change_relation(_table_name(request), resource)
         return table_resource(self._warehouse, changed)
@@ -314,7 +323,8 @@ class _Connection(BaseHTTPRequestHandler):
             match = pattern.match(split.path)
             if match and verb == self.command:
                 path = {name: unquote(value) for name, value in match.groupdict().items()}
-                return handler(Request(path, dict(parse_qsl(split.query)), body))
+                etag = self.headers.get("If-Match")
+                return handler(Request(path, dict(parse_qsl(split.query)), body, etag))
         raise NotFound(f"Not found: {self.command} {split.path}")
 
     def _body(self) -> Mapping[str, Any]:

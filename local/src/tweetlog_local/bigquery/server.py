@@ -38,6 +38,7 @@ def serving(settings: Settings) -> Iterator[Ports]:
         settings.data_dir, project=settings.project, location=settings.location
     )
     stats, faults = Stats(), Faults()
+    warehouse.forget_deletes(settings.delete_memory_seconds)
     appender = Appender(warehouse, stats, delete_memory_seconds=settings.delete_memory_seconds)
     try:
         with (

@@ -8,12 +8,13 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tweetlog_local.bigquery import dialect, information_schema
+from tweetlog_local.bigquery.catalog import DATABASE, Relation
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.messages import refusal
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.schema import Field, from_duckdb_type
 from tweetlog_local.bigquery.translate import Parameters, duckdb_sql, translate
-from tweetlog_local.bigquery.warehouse import DATABASE, Relation, Warehouse
+from tweetlog_local.bigquery.warehouse import Warehouse
 
 MAX_VIEW_DEPTH = 16
 
@@ -57,8 +58,10 @@ class Session:
     def source(self, name: TableName) -> exp.Query | exp.Table:
         """Return DuckDB's table, or the translated query of a view."""
         if name.table.upper().startswith(information_schema.PREFIX):
-            return information_schema.query(self.warehouse, name.dataset, name.table.upper())
-        relation = self.warehouse.relation(name)
+            return information_schema.query(
+                self.warehouse.catalog, name.dataset, name.table.upper()
+            )
+        relation = self.warehouse.catalog.relation(name)
         return duckdb_table(relation) if relation.view is None else self._view(relation)
 
     def _view(self, relation: Relation) -> exp.Query:
@@ -74,7 +77,7 @@ class Session:
         """Return the columns of a table or a view."""
         if name.table.upper().startswith(information_schema.PREFIX):
             return information_schema.described(name.table.upper())
-        return self.warehouse.relation(name).fields
+        return self.warehouse.catalog.relation(name).fields
 
 
 def duckdb_table(relation: Relation) -> exp.Table:
@@ -92,6 +95,7 @@ def select(statement: exp.Expr, session: Session, *, dry: bool = False) -> Outco
     connection = session.warehouse.cursor()
     try:
         found = connection.sql(sql)
+        _check_names(found.columns)
         fields = tuple(map(from_duckdb_type, found.columns, found.types))
         rows = pa.table({}) if dry else found.to_arrow_table()
     except duckdb.Error as error:
@@ -99,3 +103,14 @@ def select(statement: exp.Expr, session: Session, *, dry: bool = False) -> Outco
     finally:
         connection.close()
     return Outcome("SELECT", fields, rows)
+
+
+def _check_names(columns: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in columns:
+        if name.lower() in seen:
+            raise InvalidQuery(
+                "Duplicate column names in the result are not supported. "
+                f"Found duplicate(s): {name}"
+            )
+        seen.add(name.lower())

@@ -78,7 +78,7 @@ class WriteApi:
             context.abort(grpc.StatusCode.NOT_FOUND, error.message)
 
     def _stream(self, request: Any) -> Any:
-        relation = self._warehouse.relation(stream_table(request.name))
+        relation = self._warehouse.catalog.relation(stream_table(request.name))
         stream = messages.WriteStream(
             name=request.name,
             type_=messages.COMMITTED,
