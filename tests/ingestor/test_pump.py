@@ -140,7 +140,7 @@ def test_while_the_broker_is_away_nothing_is_confirmed_and_little_is_read() -> N
 
     raw, source = Broker(refuse), ListSource(endless())
     pump = Pump(raw, InMemoryTopic(), stop=threading.Event())
-    worker = threading.Thread(target=pump.run, args=(source,))
+    worker = threading.Thread(target=pump.run, args=(source,), daemon=True)
     worker.start()
 
     assert eventually(lambda: tries[0] > 30)

@@ -147,6 +147,14 @@ def test_any_window_will_do() -> None:
         assert start <= moment < start + timedelta(days=0.01)
 
 
+def test_tweets_of_the_same_millisecond_have_ids_of_their_own() -> None:
+    crowded = lines(3_000, days=1 / 864_000)
+    ids = {line[15:34] for line in crowded if line[34:42] == b'","text"'}
+
+    assert len(ids) == 3_000
+    assert len({int(id) >> 22 for id in ids}) <= 101
+
+
 def test_a_retweet_is_cut_and_its_original_is_whole() -> None:
     cut = whole = missing = shortened = 0
     for payload in payloads():

@@ -38,8 +38,8 @@ settings, from the environment:
 {described(Settings)}
   PUBSUB_EMULATOR_HOST               a local Pub/Sub instead of Google's
 
-exit codes: 0 done, 1 an input could not be read to its end, 2 wrong usage or settings,
-130 interrupted
+exit codes: 0 done, 1 an input could not be read to its end or events were not confirmed,
+2 wrong usage or settings, 130 interrupted
 """
 
 
