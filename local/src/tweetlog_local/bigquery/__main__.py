@@ -19,12 +19,12 @@ EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes."""
     settings = _settings(arguments)
+    stops = {signal.SIGINT, signal.SIGTERM}
+    # Blocked in every thread that is started from here on, as some are by an import already.
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     # Takes a second to import, which --help need not wait for.
     from tweetlog_local.bigquery.server import serving  # noqa: PLC0415
 
-    stops = {signal.SIGINT, signal.SIGTERM}
-    # Blocked in every thread that is started from here on; this one waits for them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     try:
         with serving(settings) as ports:
             ready = {

@@ -6,7 +6,9 @@ ApiError
  |- Invalid          400 invalid          a request or a value is wrong
  |- NotFound         404 notFound
  |- AlreadyExists    409 duplicate
- `- InUse            400 resourceInUse    a dataset that is not empty
+ |- InUse            400 resourceInUse    a dataset that is not empty
+ |- Changed          412 conditionNotMet  a resource of another etag
+ `- Injected                              what somebody asked for
 """
 
 from typing import Any
