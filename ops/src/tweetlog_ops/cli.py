@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tweetlog_ops import answers, data_dir, local_cloud, project, statements, verify
+from tweetlog_ops.chaos import chaos
 from tweetlog_ops.checking import proven
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.run import Plan, run
+from tweetlog_ops.pipeline import Plan
+from tweetlog_ops.run import run
 from tweetlog_ops.warehouse import Warehouse
 
 _DATA_DIR = Path(".tweetlog")
@@ -48,6 +50,18 @@ def _run(parsed: argparse.Namespace) -> int:
         bigquery_port=parsed.bigquery_port,
     )
     return run(plan)
+
+
+def _chaos(parsed: argparse.Namespace) -> int:
+    plan = Plan(
+        data_dir=parsed.data_dir,
+        files=(),
+        fresh=parsed.fresh,
+        tweets=parsed.tweets,
+        seed=parsed.seed,
+        delivery=parsed.delivery,
+    )
+    return chaos(plan, kills=parsed.kills)
 
 
 def _query(parsed: argparse.Namespace) -> int:
@@ -128,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_chaos(commands)
     _add_query(commands)
     _add_verify(commands)
     _add_warehouse(commands)
@@ -170,11 +185,41 @@ def _add_run(commands: "_Commands[argparse.ArgumentParser]") -> None:
     command.add_argument(
         "files", nargs="*", metavar="FILE", help="NDJSON of X v2 tweets, gzip or not; - for stdin"
     )
+    _add_made_up(command, tweets=5_000)
+    for server in ("pubsub", "bigquery"):
+        command.add_argument(
+            f"--{server}-port",
+            type=_whole_number,
+            default=0,
+            metavar="PORT",
+            help=f"where the embedded {server} listens (default: any free port)",
+        )
+
+
+def _add_chaos(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    command = _command(
+        commands,
+        "chaos",
+        _chaos,
+        help="run made-up tweets through the pipeline while everything fails at random",
+        example="tweetlog chaos --data-dir chaos --fresh --tweets 200000 --kills 20 --seed 1",
+    )
+    command.add_argument(
+        "--kills",
+        type=_whole_number,
+        default=10,
+        metavar="K",
+        help="how often a process is killed with -9 (default: %(default)s)",
+    )
+    _add_made_up(command, tweets=20_000)
+
+
+def _add_made_up(command: argparse.ArgumentParser, *, tweets: int) -> None:
     command.add_argument("--fresh", action="store_true", help="start over: remove earlier data")
     command.add_argument(
         "--tweets",
         type=_whole_number,
-        default=5_000,
+        default=tweets,
         metavar="N",
         help="how many tweets to make up when no file is given (default: %(default)s)",
     )
@@ -187,14 +232,6 @@ def _add_run(commands: "_Commands[argparse.ArgumentParser]") -> None:
         default="push",
         help="how the services get their events (default: %(default)s)",
     )
-    for server in ("pubsub", "bigquery"):
-        command.add_argument(
-            f"--{server}-port",
-            type=_whole_number,
-            default=0,
-            metavar="PORT",
-            help=f"where the embedded {server} listens (default: any free port)",
-        )
 
 
 def _add_query(commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -15,8 +15,8 @@ from tweetlog_ops.errors import CommandError
 
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-# A process that dies this often within a minute would die for ever.
-_DEATHS_A_MINUTE = 6
+# A process that dies so often in a row, each time this young, would die for ever.
+_DEATHS, _YOUNG_SECONDS = 5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Process:
         self.program = program
         self.log = logs / f"{program.name}.log"
         self.restarts = 0
-        self._deaths: list[float] = []
+        self._young_deaths = 0
         self._stdin = stdin
         self._process = self._spawn()
 
@@ -72,9 +72,9 @@ class Process:
         code = self.exit_code()
         if code is None:
             return False
-        now = time.monotonic()
-        self._deaths = [*(when for when in self._deaths if now - when < 60), now]  # noqa: PLR2004 - a minute
-        if len(self._deaths) >= _DEATHS_A_MINUTE:
+        young = time.monotonic() - self._started < _YOUNG_SECONDS
+        self._young_deaths = self._young_deaths + 1 if young else 0
+        if self._young_deaths >= _DEATHS:
             raise CommandError(f"{self.program.name} dies again and again: {self._last_line()}")
         self._process = self._spawn()
         self.restarts += 1
@@ -98,6 +98,7 @@ class Process:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         # A session of its own: Ctrl-C reaches the supervisor alone, which stops the others in
         # their order.
+        self._started = time.monotonic()
         self._out = self.log.with_suffix(".out")
         with self.log.open("ab") as log, self._out.open("wb") as out:
             self._log_start = self.log.stat().st_size

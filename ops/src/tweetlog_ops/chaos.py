@@ -1,0 +1,182 @@
+"""`tweetlog chaos`: the pipeline while everything fails at random, and the proof afterwards.
+
+Every process is killed with -9 again and again; publishes are refused or their answers lost,
+acks lost, deliveries doubled, appends refused, cut off or their answers lost. At the end every
+event of the log must stand in the table once, or say why it does not.
+"""
+
+import json
+import os
+import signal
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from tweetlog_ops import manifests, project
+from tweetlog_ops.answers import table
+from tweetlog_ops.manifests import Topology
+from tweetlog_ops.pipeline import Pipeline, Plan, Played
+from tweetlog_ops.progress import Counts
+from tweetlog_ops.run import interrupted, proof, started
+from tweetlog_ops.verify import Verdict, report
+
+VICTIMS = ("ingestor", "enricher", "loader", "pubsub", "bigquery")
+# The manifests wait 10 to 600 s between two deliveries; a run of minutes cannot.
+_BACKOFF = (1, 10)
+# Kills fall into this part of the run: before it little has happened, after it little is left.
+_FIRST, _LAST = 0.02, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """A process to kill once so many tweets are loaded; for the ingestor, read."""
+
+    at: int
+    victim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong at random.
+
+    Attributes:
+        what: it in words.
+        server: which embedded server is told: `pubsub` or `bigquery`.
+        rule: what it is told.
+    """
+
+    what: str
+    server: str
+    rule: Mapping[str, Any]
+
+
+FAULTS = (
+    Fault("publish refused", "pubsub", {"kind": "refuse_publish", "probability": 0.02}),
+    Fault("publish kept, answer lost", "pubsub", {"kind": "lose_publish", "probability": 0.01}),
+    Fault("ack lost", "pubsub", {"kind": "lose_ack", "probability": 0.01, "seconds": 1.0}),
+    Fault("delivered twice", "pubsub", {"kind": "deliver_twice", "probability": 0.02}),
+    Fault("append refused: unavailable", "bigquery", {"kind": "rpc", "probability": 0.03}),
+    Fault(
+        "append kept, answer lost",
+        "bigquery",
+        {"kind": "rpc", "when": "after", "probability": 0.03},
+    ),
+    Fault(
+        "append refused: quota",
+        "bigquery",
+        {"kind": "response", "code": "RESOURCE_EXHAUSTED", "probability": 0.03},
+    ),
+    Fault("append stream cut off", "bigquery", {"kind": "close", "probability": 0.03}),
+)
+
+
+def chaos(plan: Plan, *, kills: int) -> int:
+    """Run the pipeline under faults; return the exit code: 0 if the proof is clean."""
+    declared = impatient(manifests.read(project.platform_manifests()))
+    monkey = Monkey(schedule(plan.tweets, kills=kills, seed=plan.seed), plan.seed)
+    with started(plan, declared) as pipeline:
+        played = pipeline.play(lambda counts: monkey.look(pipeline, counts))
+        if played is None:
+            return interrupted(pipeline, "chaos")
+        verdict = proof(pipeline, played)
+    sys.stdout.write("\n" + report(verdict) + "\n" + scorecard(monkey, played, verdict))
+    return 0 if verdict.clean else 1
+
+
+def schedule(tweets: int, *, kills: int, seed: int) -> tuple[Kill, ...]:
+    """Return when to kill whom: everybody as often as the others, at random moments, in order."""
+    random = Random(seed)  # noqa: S311 - the same chaos for the same seed
+    victims = [VICTIMS[nth % len(VICTIMS)] for nth in range(kills)]
+    random.shuffle(victims)
+    moments = sorted(int(random.uniform(_FIRST, _LAST) * tweets) for _ in victims)
+    return tuple(Kill(at, victim) for at, victim in zip(moments, victims, strict=True))
+
+
+def impatient(declared: Topology) -> Topology:
+    """Return the topology with short waits between two deliveries; nothing else differs."""
+    hurried = tuple(
+        replace(one, backoff=_BACKOFF) if one.backoff else one for one in declared.subscriptions
+    )
+    return replace(declared, subscriptions=hurried)
+
+
+class Monkey:
+    """Kills on schedule and keeps the faults in force in servers that forget them when killed."""
+
+    def __init__(self, kills: Sequence[Kill], seed: int) -> None:
+        self._due = list(kills)
+        self._seed = seed
+        self._armed: dict[str, int] = {}
+        self._fired: dict[tuple[str, int], list[int]] = {}
+        self.killed: Counter[str] = Counter()
+
+    def look(self, pipeline: Pipeline, counts: Counts) -> None:
+        """Do what is due."""
+        addresses = {
+            "pubsub": f"http://{pipeline.control}/faults",
+            "bigquery": f"http://{pipeline.bigquery}/local/faults",
+        }
+        for server, url in addresses.items():
+            self._keep_armed(server, pipeline.processes()[server].pid, url)
+        # One a look: a process that was just killed is given the time to come back.
+        due = next((kill for kill in self._due if kill.at <= _progress(counts, kill.victim)), None)
+        if due:
+            self._due.remove(due)
+            self._kill(pipeline, due.victim)
+
+    def fired(self, fault: Fault) -> int:
+        """Return how often a fault was seen to fire; what a kill hid is not counted."""
+        nth = [one for one in FAULTS if one.server == fault.server].index(fault)
+        return sum(
+            counts[nth] for (server, _), counts in self._fired.items() if server == fault.server
+        )
+
+    def _kill(self, pipeline: Pipeline, victim: str) -> None:
+        process = pipeline.processes()[victim]
+        if process.exit_code() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            self.killed[victim] += 1
+
+    def _keep_armed(self, server: str, pid: int, url: str) -> None:
+        """Put the rules in force in a server that is new, and note how often each has fired."""
+        try:
+            if self._armed.get(server) != pid:
+                for fault in (one for one in FAULTS if one.server == server):
+                    _call("POST", url, {**fault.rule, "seed": self._seed + pid})
+                self._armed[server] = pid
+            shown = _call("GET", url)
+        except OSError:
+            return  # it is dead or not back yet; the next look comes soon
+        rules = shown if isinstance(shown, list) else next(iter(shown.values()))
+        self._fired[server, pid] = [int(rule["fired"]) for rule in rules]
+
+
+def _progress(counts: Counts, victim: str) -> int:
+    return counts.read if victim == "ingestor" else counts.loaded
+
+
+def scorecard(monkey: Monkey, played: Played, verdict: Verdict) -> str:
+    """Return fault by fault how often it happened, and what came of all of them together."""
+    rows = [[f"{victim} killed with -9", monkey.killed[victim]] for victim in VICTIMS]
+    rows += [[fault.what, monkey.fired(fault)] for fault in FAULTS]
+    injected = table(["fault", "times"], ["STRING", "INT64"], rows)
+    return (
+        f"{injected}\n"
+        f"{played.counts.read:,} events published in {played.seconds:,.0f} s; "
+        f"{verdict.total('missing')} missing, {verdict.total('doubled')} doubled\n"
+    )
+
+
+def _call(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        url,
+        method=method,
+        data=json.dumps(body).encode() if body else None,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - as above
+        return json.load(response)

@@ -1,0 +1,224 @@
+"""The processes of one run, started in the order in which they depend on each other."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tweetlog_local.tweets import lines
+from tweetlog_ops import data_dir as folders
+from tweetlog_ops import local_cloud, project, statements, topology
+from tweetlog_ops.data_dir import DataDir, Running
+from tweetlog_ops.errors import CommandError
+from tweetlog_ops.local_cloud import HOST, PROJECT
+from tweetlog_ops.manifests import Topology
+from tweetlog_ops.processes import Process, Program
+from tweetlog_ops.progress import Counts, Display, counted, since
+from tweetlog_ops.warehouse import Warehouse
+
+_LOOK_SECONDS = 0.25
+_WRONG_CALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        files: what to play; none for made-up tweets.
+        fresh: whether to remove what an earlier run left.
+        tweets: how many made-up tweets.
+        seed: which made-up tweets.
+        delivery: `push` or `pull`.
+        pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
+        bigquery_port: where the embedded BigQuery listens; 0 for any free port.
+    """
+
+    data_dir: Path
+    files: tuple[str, ...]
+    fresh: bool
+    tweets: int
+    seed: int
+    delivery: str
+    pubsub_port: int = 0
+    bigquery_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a run ended in which nothing waits any more.
+
+    Attributes:
+        complaint: what the ingestor could not read, or nothing.
+        restarts: how often each process died and was started again.
+    """
+
+    counts: Counts
+    seconds: float
+    complaint: str
+    restarts: Mapping[str, int]
+
+
+class Pipeline:
+    """The local cloud and the three services, while they run.
+
+    Args:
+        folder: the data folder, locked by the caller.
+        plan: what to run.
+        declared: the topology to create.
+        interrupted: is set when the run is to stop.
+    """
+
+    def __init__(
+        self, folder: DataDir, plan: Plan, declared: Topology, interrupted: threading.Event
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._declared = declared
+        self._interrupted = interrupted
+        self._ports = local_cloud.servers(pubsub=plan.pubsub_port, bigquery=plan.bigquery_port)
+        self._processes: dict[str, Process] = {}
+        self._stack = ExitStack()
+        self.display = Display()
+        self.control = f"{HOST}:{self._ports.control}"
+        self.bigquery = f"{HOST}:{self._ports.bigquery}"
+        self.warehouse = Warehouse(PROJECT, endpoint=f"http://{self.bigquery}")
+
+    def __enter__(self) -> Self:
+        self._stack.callback(self._forget)
+        with ExitStack() as undo:
+            undo.callback(self._stack.close)
+            self._start()
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def play(self, observe: Callable[[Counts], None] | None = None) -> Played | None:
+        """Feed the pipeline and watch it until nothing waits; None if it was interrupted.
+
+        Args:
+            observe: is told at each look how far the run has come.
+
+        Raises:
+            CommandError: if the ingestor refuses its files, or a process dies for ever.
+        """
+        started = time.monotonic()
+        start = self._counts()
+        feed = self._feed()
+        while not self._interrupted.wait(_LOOK_SECONDS):
+            self._revive()
+            now = since(self._counts(), start)
+            self.display.show(now)
+            if observe:
+                observe(now)
+            if self._fed(feed) and self._drained():
+                seconds = time.monotonic() - started
+                now = since(self._counts(), start)
+                self.display.close(now, seconds)
+                complaint = feed.complaint() if feed.exit_code() else ""
+                return Played(now, seconds, complaint, self._restarts())
+        return None
+
+    def processes(self) -> Mapping[str, Process]:
+        """Return the processes by name."""
+        return self._processes
+
+    def _start(self) -> None:
+        self._launch(local_cloud.bigquery(self._folder, self._ports))
+        self.warehouse.apply(statements.read(project.warehouse_sql(), dataset=statements.DATASET))
+        self._launch(local_cloud.pubsub(self._folder, self._ports))
+        listening = {name: local_cloud.free_port() for name in local_cloud.CONSUMERS}
+        self._create_topology({name: f"http://{HOST}:{port}/" for name, port in listening.items()})
+        for name, port in listening.items():
+            delivery = self._plan.delivery
+            self._spawn(local_cloud.consumer(name, self._ports, delivery=delivery, port=port))
+        for name in listening:
+            self._processes[name].ready()
+        self._announce()
+
+    def _create_topology(self, endpoints: Mapping[str, str]) -> None:
+        # The client knows a local server by this name in the environment, and no other way.
+        os.environ["PUBSUB_EMULATOR_HOST"] = f"{HOST}:{self._ports.pubsub}"
+        services = endpoints if self._plan.delivery == "push" else {}
+        topology.apply(self._declared, project=PROJECT, services=services)
+
+    def _launch(self, program: Program) -> None:
+        self._spawn(program).ready()
+
+    def _spawn(self, program: Program) -> Process:
+        stdin = sys.stdin.buffer if "-" in program.arguments else None
+        process = Process(program, self._folder.logs, stdin=stdin)
+        self._processes[program.name] = process
+        self._stack.callback(process.stop)
+        return process
+
+    def _feed(self) -> Process:
+        files = self._plan.files or (str(self._generated()),)
+        feed = self._spawn(local_cloud.ingestor(self._ports, self._folder.cursor, files))
+        self._announce()
+        return feed
+
+    def _generated(self) -> Path:
+        name = f"tweets-{self._plan.tweets}-seed-{self._plan.seed}.ndjson"
+        file = self._folder.generated / name
+        if not file.exists():
+            self.display.say(f"making up {self._plan.tweets:,} tweets (seed {self._plan.seed})")
+            _generate(file, tweets=self._plan.tweets, seed=self._plan.seed)
+        return file
+
+    def _revive(self) -> None:
+        for name, process in self._processes.items():
+            if name != "ingestor" and process.revive():
+                self.display.say(f"{name} died; started again")
+                self._announce()
+
+    def _fed(self, feed: Process) -> bool:
+        """Whether the ingestor is done; one that was killed is started again at its cursor."""
+        code = feed.exit_code()
+        if code is None or code in (0, 1):
+            return code is not None
+        if code > 0 or "-" in self._plan.files:
+            said = feed.complaint() or f"ingestor stopped with exit code {code}"
+            raise CommandError(said, exit_code=_WRONG_CALL if code == _WRONG_CALL else 1)
+        feed.revive()
+        self.display.say("ingestor died; started again at its cursor")
+        self._announce()
+        return False
+
+    def _restarts(self) -> dict[str, int]:
+        return {name: process.restarts for name, process in self._processes.items()}
+
+    def _counts(self) -> Counts:
+        return counted(local_cloud.stats(self.control), PROJECT)
+
+    def _drained(self) -> bool:
+        stats = local_cloud.stats(self.control)
+        return bool(stats) and counted(stats, PROJECT).waiting == 0
+
+    def _announce(self) -> None:
+        run = Running(
+            pid=os.getpid(),
+            pubsub=f"{HOST}:{self._ports.pubsub}",
+            control=self.control,
+            bigquery=self.bigquery,
+            processes={name: process.pid for name, process in self._processes.items()},
+        )
+        folders.announce(self._folder, run)
+
+    def _forget(self) -> None:
+        self._folder.running.unlink(missing_ok=True)
+
+
+def _generate(file: Path, *, tweets: int, seed: int) -> None:
+    """Write made-up tweets to a file, whole or not at all."""
+    draft = file.with_suffix(".draft")
+    with draft.open("wb") as out:
+        out.writelines(lines(tweets, seed))
+    draft.replace(file)
