@@ -150,6 +150,23 @@ def test_wrong_calls_say_all_that_is_wrong_and_publish_nothing(
     assert ingestor.received() == []
 
 
+def test_without_credentials_it_says_what_is_missing(ingestor: Ingestor, tmp_path: Path) -> None:
+    nowhere = {
+        "PUBSUB_EMULATOR_HOST": "",
+        "GOOGLE_APPLICATION_CREDENTIALS": "",
+        "HOME": str(tmp_path),
+        "CLOUDSDK_CONFIG": str(tmp_path),
+        "NO_GCE_CHECK": "true",
+    }
+    good = write(tmp_path / "good.jsonl", json.dumps(a_tweet()).encode())
+    done = replace(ingestor, environment=nowhere).run("file", good)
+
+    assert done.code == 2
+    assert done.err.startswith("ingestor: Your default credentials were not found.")
+    assert done.err.endswith("Or set PUBSUB_EMULATOR_HOST, for a local Pub/Sub.\n")
+    assert done.err.count("\n") == 1
+
+
 def test_of_a_broken_file_what_is_readable_is_published_and_the_exit_code_says_so(
     ingestor: Ingestor, tmp_path: Path
 ) -> None:

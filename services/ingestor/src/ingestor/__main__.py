@@ -122,9 +122,14 @@ def _play(order: Order, settings: Settings, cursor: Cursor | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop, signals))
     # gRPC takes a second to load, for which neither --help nor a wrong call should wait.
+    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415, TID251 - an edge
+
     from tweetlog.publisher import PubsubTopic, publisher_client  # noqa: PLC0415 - as above
 
-    client = publisher_client()
+    try:
+        client = publisher_client()
+    except DefaultCredentialsError as reason:
+        return _misused([f"{reason} Or set PUBSUB_EMULATOR_HOST, for a local Pub/Sub."])
     raw, dead = (
         PubsubTopic(client, settings.topic(name), timeout=_TRY_SECONDS)
         for name in (settings.raw_topic, settings.dead_topic)
