@@ -1,6 +1,7 @@
 """The pull entrance: durable first, acknowledged last."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -60,7 +61,7 @@ def test_every_message_of_a_batch_is_acked_once_its_result_is_durable() -> None:
     enriched, dead_letters = InMemoryTopic(), InMemoryTopic()
     batch = [a_message("1", a_raw_tweet()), a_message("2"), a_message("3", a_raw_tweet("9"))]
 
-    acked = receive(batch, enriched=enriched, dead_letters=dead_letters)
+    acked = receive(batch, enriched=enriched, dead_letters=dead_letters, stop=threading.Event())
 
     assert acked == ["1", "2", "3"]
     assert [event.subject for event in enriched.events] == ["1590000000000000000", "9"]
@@ -68,12 +69,14 @@ def test_every_message_of_a_batch_is_acked_once_its_result_is_durable() -> None:
 
 
 @pytest.mark.parametrize("broken", ["enriched", "dead_letters"])
-def test_nothing_is_acked_when_a_publish_fails(broken: str) -> None:
+def test_nothing_is_acked_when_a_publish_fails_until_the_end(broken: str) -> None:
     batch = [a_message("1", a_raw_tweet()), a_message("2")]
+    stop = threading.Event()
+    stop.set()
     enriched = FailingTopic() if broken == "enriched" else InMemoryTopic()
     dead_letters = FailingTopic() if broken == "dead_letters" else InMemoryTopic()
 
-    assert receive(batch, enriched=enriched, dead_letters=dead_letters) == []
+    assert receive(batch, enriched=enriched, dead_letters=dead_letters, stop=stop) == []
 
 
 @pytest.mark.servers
@@ -92,15 +95,31 @@ def test_what_is_pulled_is_published_then_acked(pubsub: FakePubsub, processes: s
 
 
 @pytest.mark.servers
-def test_what_could_not_be_published_is_handed_back(pubsub: FakePubsub) -> None:
+def test_what_cannot_be_published_is_kept_and_handed_back_at_the_end(pubsub: FakePubsub) -> None:
     pubsub.failing = grpc.StatusCode.PERMISSION_DENIED
     ids = queue(pubsub, 3)
     with started("pull", **settings(pubsub)) as enricher:
-        handed_back = eventually(lambda: len(pubsub.nacked) == len(ids))
+        waiting = eventually(lambda: any("wait" in one for one in enricher.messages()))
+        nacked_before = list(pubsub.nacked)
         code = enricher.stopped(signal.SIGINT)
 
-    assert handed_back
-    assert (pubsub.acked, code) == ([], 0)
+    assert waiting
+    assert (pubsub.acked, nacked_before, code) == ([], [], 0)
+    assert sorted(pubsub.nacked) == sorted(ids)
+
+
+@pytest.mark.servers
+def test_what_is_kept_goes_out_when_the_broker_takes_it_again(pubsub: FakePubsub) -> None:
+    pubsub.failing = grpc.StatusCode.PERMISSION_DENIED
+    ids = queue(pubsub, 3)
+    with started("pull", **settings(pubsub)) as enricher:
+        assert eventually(lambda: any("wait" in one for one in enricher.messages()))
+        pubsub.failing = None
+        acked = eventually(lambda: len(pubsub.acked) == len(ids))
+        enricher.stopped(signal.SIGTERM)
+
+    assert acked
+    assert pubsub.nacked == []
 
 
 @pytest.mark.servers
@@ -123,5 +142,5 @@ def test_a_missing_subscription_ends_it_with_one_line(pubsub: FakePubsub) -> Non
         code = enricher.ended()
 
     assert code == 1
-    assert "projects/demo/subscriptions/tweets-raw-enricher" in enricher.messages()[-1]
+    assert enricher.messages()[-1].startswith("projects/demo/subscriptions/tweets-raw-enricher: ")
     assert "Traceback" not in str(enricher.lines)

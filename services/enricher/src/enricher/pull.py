@@ -5,7 +5,8 @@ import logging
 import multiprocessing
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import connection
 
 from google.api_core import exceptions
@@ -21,8 +22,11 @@ from tweetlog.topic import Topic
 
 log = logging.getLogger(__name__)
 
+# One batch is enriched while another is on its way.
+_LOOPS = 2
 # How soon the end of a process is noticed at the latest; a signal wakes the watch earlier.
 _WATCH_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
 
 
 def run(settings: Settings) -> int:
@@ -38,30 +42,53 @@ def run(settings: Settings) -> int:
     return _pull_in_processes(settings, stop)
 
 
-def receive(messages: Sequence[Pulled], *, enriched: Topic, dead_letters: Topic) -> list[str]:
-    """Return the ack ids of the messages whose result is durable: all of them, or none."""
+def receive(
+    messages: Sequence[Pulled], *, enriched: Topic, dead_letters: Topic, stop: threading.Event
+) -> list[str]:
+    """Return the ack ids of the messages whose result is durable: all of them, or none.
+
+    While the broker does not confirm, the batch is kept and tried again: handing it back would
+    use up the attempts that its subscription grants. None are durable when `stop` ends that.
+    """
     deliveries = [_delivery(message) for message in messages]
-    try:
-        receive_all(deliveries, enriched=enriched, dead_letters=dead_letters)
-    except PublishFailed as reason:
-        log.warning("%d messages handed back: %s", len(messages), reason)
-        return []
-    return [message.ack_id for message in messages]
+    failures = 0
+    while True:
+        try:
+            receive_all(deliveries, enriched=enriched, dead_letters=dead_letters)
+        except PublishFailed as reason:
+            failures += 1
+            wait = min(_LONGEST_WAIT_SECONDS, 2.0**failures)
+            log.warning("%d messages wait %.0f s: %s", len(messages), wait, reason)
+            if stop.wait(wait):
+                return []
+        else:
+            return [message.ack_id for message in messages]
 
 
 def _pull(settings: Settings, stop: threading.Event) -> int:
-    client = publisher_client()
+    publisher = publisher_client()
     work = functools.partial(
         receive,
-        enriched=PubsubTopic(client, settings.enriched_path),
-        dead_letters=PubsubTopic(client, settings.dead_path),
+        enriched=PubsubTopic(publisher, settings.enriched_path),
+        dead_letters=PubsubTopic(publisher, settings.dead_path),
+        stop=stop,
     )
+    path = settings.subscription_path
+    with subscription.subscriber_client() as client, ThreadPoolExecutor(_LOOPS) as pool:
+        loop = functools.partial(subscription.pull, client, path, work, stop=stop)
+        loops = [pool.submit(_until_stopped, loop, path, stop) for _ in range(_LOOPS)]
+    return max(one.result() for one in loops)
+
+
+def _until_stopped(loop: Callable[[], None], path: str, stop: threading.Event) -> int:
+    """Run one loop; when it cannot go on, neither do the others."""
     try:
-        with subscription.subscriber_client() as subscriber:
-            subscription.pull(subscriber, settings.subscription_path, work, stop=stop)
+        loop()
     except exceptions.GoogleAPICallError as reason:
-        log.critical("%s: %s", settings.subscription_path, reason)
+        log.critical("%s: %s", path, reason)
         return 1
+    finally:
+        stop.set()
     return 0
 
 
@@ -80,7 +107,8 @@ def _pull_in_processes(settings: Settings, stop: threading.Event) -> int:
         worker.terminate()
     for worker in workers:
         worker.join()
-    return 0 if stop.is_set() and not any(worker.exitcode for worker in workers) else 1
+    stopped = stop.is_set()
+    return 0 if stopped and not any(worker.exitcode for worker in workers) else 1
 
 
 def _worker(settings: Settings, stop: threading.Event) -> None:
