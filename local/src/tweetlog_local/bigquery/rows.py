@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -83,10 +84,6 @@ def _ranged(low: int, high: int, what: str) -> Convert:
     return convert
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 def _json(value: str) -> str:
     try:
         return orjson.dumps(orjson.loads(value)).decode()
@@ -143,16 +140,16 @@ _REAL = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
 _BOOL = FieldDescriptor.CPPTYPE_BOOL
 
 # (the table's type, kind of the message's field) -> how a value is read.
-_INTEGER_COLUMNS: Mapping[str, Convert] = {
-    "INTEGER": _as_is,
+_INTEGER_COLUMNS: Mapping[str, Convert | None] = {
+    "INTEGER": None,
     "FLOAT": float,
     "TIMESTAMP": _ranged(*TIMESTAMP_RANGE, "Timestamp"),
     "DATE": _ranged(*DATE_RANGE, "Date"),
     "NUMERIC": _numeric,
     "BOOLEAN": bool,
 }
-_TEXT_COLUMNS: Mapping[str, Convert] = {
-    "STRING": _as_is,
+_TEXT_COLUMNS: Mapping[str, Convert | None] = {
+    "STRING": None,
     "JSON": _json,
     "BYTES": str.encode,
     "TIMESTAMP": _parsed(_instant, "timestamp"),
@@ -161,13 +158,13 @@ _TEXT_COLUMNS: Mapping[str, Convert] = {
     "TIME": _parsed(dt.time.fromisoformat, "time"),
     "NUMERIC": _numeric,
 }
-_BYTES_COLUMNS: Mapping[str, Convert] = {"BYTES": _as_is, "STRING": _utf8}
-_REAL_COLUMNS: Mapping[str, Convert] = {"FLOAT": _as_is, "NUMERIC": _numeric}
+_BYTES_COLUMNS: Mapping[str, Convert | None] = {"BYTES": None, "STRING": _utf8}
+_REAL_COLUMNS: Mapping[str, Convert | None] = {"FLOAT": None, "NUMERIC": _numeric}
 
 
-def _converter(item: Field, described: FieldDescriptor) -> Convert:
+def _converter(item: Field, described: FieldDescriptor) -> Convert | None:
     kind = described.cpp_type
-    known: Mapping[str, Convert] = {}
+    known: Mapping[str, Convert | None] = {}
     if kind in _INTEGERS:
         known = _INTEGER_COLUMNS
     elif kind == _UNSIGNED:
@@ -178,7 +175,7 @@ def _converter(item: Field, described: FieldDescriptor) -> Convert:
     elif kind in _REAL:
         known = _REAL_COLUMNS
     elif kind == _BOOL:
-        known = {"BOOLEAN": _as_is, "INTEGER": int}
+        known = {"BOOLEAN": None, "INTEGER": int}
     if item.type not in known:
         raise SchemaMismatch(
             f"The proto field mismatched with BigQuery field at {described.full_name}, the proto "
@@ -196,23 +193,65 @@ _PROTO_TYPES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one field of the message is read into one column."""
+    """How one field of the messages is read into one column.
+
+    `convert` is None where values are taken as they are; `parts` are those of a RECORD.
+    """
 
     item: Field
     name: str
-    repeated: bool
-    convert: Convert
+    convert: Convert | None = None
+    parts: Sequence["Reader"] = ()
 
-    def read(self, message: Message) -> Any:
-        """Return the column's value; None where the message has none."""
-        if self.repeated:
-            convert = self.convert
-            return [convert(value) for value in getattr(message, self.name)]
-        if not message.HasField(self.name):
-            if self.item.required:
-                raise BadValue(f"Missing required field: {self.item.name}")
-            return None
-        return self.convert(getattr(message, self.name))
+    def column(self, messages: Sequence[Message]) -> pa.Array:
+        """Return the column of as many rows as there are messages."""
+        if self.item.repeated:
+            return self._lists([getattr(message, self.name) for message in messages])
+        present = [message.HasField(self.name) for message in messages]
+        if all(present):
+            return self._values([getattr(message, self.name) for message in messages])
+        if self.item.required:
+            raise BadValue(f"Missing required field: {self.item.name}")
+        return self._sparse(messages, present)
+
+    def _lists(self, values: Sequence[Sequence[Any]]) -> pa.Array:
+        ends = accumulate(map(len, values), initial=0)
+        flat = [value for part in values for value in part]
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), self._values(flat))
+
+    def _sparse(self, messages: Sequence[Message], present: Sequence[bool]) -> pa.Array:
+        pairs = zip(messages, present, strict=True)
+        found = self._values([getattr(message, self.name) for message, there in pairs if there])
+        places = accumulate(present, initial=-1)
+        next(places)
+        return found.take(
+            pa.array(
+                [place if there else None for place, there in zip(places, present, strict=True)],
+                pa.int64(),
+            )
+        )
+
+    def _values(self, values: Sequence[Any]) -> pa.Array:
+        if self.item.type == "RECORD":
+            return self._structs(values)
+        if self.convert is not None:
+            values = [self.convert(value) for value in values]
+        return pa.array(values, self.item.element().arrow_type())
+
+    def _structs(self, messages: Sequence[Message]) -> pa.Array:
+        read = {part.item.name: part.column(messages) for part in self.parts}
+        columns = [
+            read[item.name] if item.name in read else _absent(item, len(messages))
+            for item in self.item.fields
+        ]
+        return pa.StructArray.from_arrays(columns, [item.name for item in self.item.fields])
+
+
+def _absent(item: Field, count: int) -> pa.Array:
+    """Return a column that no message has: NULL, or empty."""
+    if item.repeated:
+        return pa.array([[]] * count, item.arrow_type())
+    return pa.nulls(count, item.arrow_type())
 
 
 def _reader(item: Field, described: FieldDescriptor) -> Reader:
@@ -222,11 +261,12 @@ def _reader(item: Field, described: FieldDescriptor) -> Reader:
             f"field is {'' if described.is_repeated else 'not '}repeated, the BigQuery field's "
             f"mode is {item.mode}"
         )
-    convert = _struct(item, described) if item.type == "RECORD" else _converter(item, described)
-    return Reader(item, described.name, item.repeated, convert)
+    if item.type == "RECORD":
+        return Reader(item, described.name, parts=_parts(item, described))
+    return Reader(item, described.name, _converter(item, described))
 
 
-def _struct(item: Field, described: FieldDescriptor) -> Convert:
+def _parts(item: Field, described: FieldDescriptor) -> Sequence[Reader]:
     if described.message_type is None:
         raise SchemaMismatch(
             f"The proto field mismatched with BigQuery field at {described.full_name}: a RECORD "
@@ -234,11 +274,7 @@ def _struct(item: Field, described: FieldDescriptor) -> Convert:
         )
     readers = _readers(item.fields, described.message_type, item.name + ".")
     _check_required(item.fields, readers, item.name + ".")
-
-    def convert(message: Message) -> dict[str, Any]:
-        return {reader.item.name: reader.read(message) for reader in readers}
-
-    return convert
+    return readers
 
 
 def _readers(fields: Sequence[Field], described: Any, path: str = "") -> list[Reader]:
@@ -313,60 +349,48 @@ class Decoder:
 
     def decode(self, rows: Sequence[bytes], now: int) -> Batch:
         """Return the rows as columns; `now` is in microseconds since 1970."""
-        columns: dict[str, list[Any]] = {reader.item.name: [] for reader in self.readers}
-        appends = [(columns[reader.item.name].append, reader.read) for reader in self.readers]
-        changes: list[tuple[str, str]] = []
-        errors: list[RowError] = []
-        for index, data in enumerate(rows):
+        try:
+            return self._batch(rows, now)
+        except (BadValue, DecodeError):
+            return Batch(pa.table({}), None, list(self._errors(rows, now)))
+
+    def _errors(self, rows: Sequence[bytes], now: int) -> Iterator[RowError]:
+        """Yield what is wrong, row by row."""
+        for index, row in enumerate(rows):
             try:
-                message = self.message.FromString(data)
-                if self.captures_changes:
-                    changes.append(_change(message))
-                values = [read(message) for _, read in appends]
-                self._check(values, changes, now)
+                self._batch([row], now)
             except (BadValue, DecodeError) as error:
-                errors.append(RowError(index, str(error)))
-                continue
-            for (append, _), value in zip(appends, values, strict=True):
-                append(value)
-        if errors:
-            return Batch(pa.table({}), None, errors)
-        size = sum(map(len, rows))
-        table = self._table(columns, len(rows))
-        return Batch(table, self._changes(changes), size=size)
+                yield RowError(index, str(error))
 
-    def _changes(self, changes: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
-        kinds = {kind for kind, _ in changes}
-        return None if kinds <= {INSERT} else changes
-
-    def _check(self, values: Sequence[Any], changes: Sequence[tuple[str, str]], now: int) -> None:
-        for reader, value in zip(self.readers, values, strict=True):
-            if value is None and changes and reader.item.name in self.key:
-                raise BadValue(f"Missing primary key column: {reader.item.name}")
-            if reader.item.name == self.partition and value is not None:
-                _check_partition(reader.item, value, now)
-            if value is None and changes and changes[-1][0] != DELETE and self._needs(reader.item):
-                raise BadValue(f"Missing required field: {reader.item.name}")
-
-    def _needs(self, item: Field) -> bool:
-        return any(one.required for one in self.fields if one.name == item.name)
-
-    def _table(self, columns: Mapping[str, list[Any]], count: int) -> pa.Table:
-        arrays = {}
+    def _batch(self, rows: Sequence[bytes], now: int) -> Batch:
+        messages = [self.message.FromString(row) for row in rows]
+        changes = [_change(message) for message in messages] if self.captures_changes else []
+        read = {reader.item.name: reader.column(messages) for reader in self.readers}
+        columns = {
+            item.name: read[item.name] if item.name in read else _absent(item, len(rows))
+            for item in self.fields
+        }
         for item in self.fields:
-            arrays[item.name] = _array(item, columns.get(item.name), count)
-        return pa.table(arrays)
+            self._check(item, columns[item.name], changes)
+            if item.name == self.partition:
+                _check_partition(item, columns[item.name], now)
+        plain = all(kind == INSERT for kind, _ in changes)
+        return Batch(pa.table(columns), None if plain else changes, size=sum(map(len, rows)))
+
+    def _check(self, item: Field, column: pa.Array, changes: Sequence[tuple[str, str]]) -> None:
+        if not changes or not column.null_count:
+            return
+        if item.name in self.key:
+            raise BadValue(f"Missing primary key column: {item.name}")
+        valid = column.is_valid().to_pylist()
+        kept = zip(valid, changes, strict=True)
+        if item.required and any(not there and kind != DELETE for there, (kind, _) in kept):
+            raise BadValue(f"Missing required field: {item.name}")
 
 
 def _lenient(item: Field, key: Sequence[str]) -> Field:
     """Return the column as a DELETE may leave it: only its key has to be there."""
     return item if item.name in key or not item.required else replace(item, mode="NULLABLE")
-
-
-def _array(item: Field, values: list[Any] | None, count: int) -> pa.Array:
-    if values is None:
-        values = [[] if item.repeated else None] * count
-    return pa.array(values, item.arrow_type())
 
 
 def _change(message: Message) -> tuple[str, str]:
@@ -384,16 +408,17 @@ def _change(message: Message) -> tuple[str, str]:
         ) from None
 
 
-def _check_partition(item: Field, value: int, now: int) -> None:
-    micros = value * DAY_MICROS if item.type == "DATE" else value
+def _check_partition(item: Field, column: pa.Array, now: int) -> None:
+    """Refuse what lies outside the partitions that rows can be streamed to."""
+    unit, kind = (DAY_MICROS, pa.int32()) if item.type == "DATE" else (1, pa.int64())
     when = EPOCH + dt.timedelta(microseconds=now)
-    low = _years(when, -10)
-    high = _years(when, 1)
-    if not low <= micros <= high:
-        raise BadValue(
-            f"The value {value} of {item.name} is outside the allowed bounds: a partition that is "
-            "streamed to lies between 10 years in the past and 1 year in the future"
-        )
+    low, high = _years(when, -10), _years(when, 1)
+    for value in column.drop_null().cast(kind).to_pylist():
+        if not low <= value * unit <= high:
+            raise BadValue(
+                f"The value {value} of {item.name} is outside the allowed bounds: a partition "
+                "that is streamed to lies between 10 years in the past and 1 year in the future"
+            )
 
 
 def _years(when: dt.datetime, years: int) -> int:
