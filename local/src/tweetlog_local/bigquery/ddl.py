@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import duckdb
 from sqlglot import exp
 
 from tweetlog_local.bigquery import dialect
@@ -17,11 +18,13 @@ from tweetlog_local.bigquery.definitions import (
     table_resource,
     view_resource,
 )
-from tweetlog_local.bigquery.dml import insert_query
+from tweetlog_local.bigquery.dml import execute, insert_query
 from tweetlog_local.bigquery.errors import AlreadyExists, InvalidQuery, NotFound, Unsupported
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.session import Outcome, Session, select
-from tweetlog_local.bigquery.translate import translate
+from tweetlog_local.bigquery.translate import duckdb_sql, translate
+
+ASIDE = "read_aside"
 
 
 def create(statement: exp.Expr, session: Session) -> Outcome:
@@ -134,12 +137,18 @@ def _create_table(statement: exp.Expr, session: Session) -> Outcome:
     described = select(query, session, dry=True) if query else Outcome("")
     resource = table_resource(statement, described.fields)
     with session.warehouse.transaction() as connection:
-        source = translate(query, session, session.parameters) if query else None
+        if query:
+            _read_aside(connection, translate(query, session, session.parameters))
         made, operation = _define(statement, session, resource)
-        if made is not None and source is not None:
-            insert_query(connection, made, made.fields, source)
+        if made is not None and query:
+            insert_query(connection, made, made.fields, exp.select("*").from_(ASIDE))
     kind = "CREATE_TABLE_AS_SELECT" if query else "CREATE_TABLE"
     return Outcome(kind, target=name, operation=operation)
+
+
+def _read_aside(connection: duckdb.DuckDBPyConnection, query: exp.Expr) -> None:
+    """Keep what a query returns, for it may read the very table that is about to be replaced."""
+    execute(connection, f"CREATE OR REPLACE TEMP TABLE {ASIDE} AS {duckdb_sql(query)}")
 
 
 CREATORS = {"SCHEMA": _create_schema, "VIEW": _create_view, "TABLE": _create_table}

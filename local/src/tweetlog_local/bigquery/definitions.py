@@ -145,7 +145,7 @@ RESOURCE_NAMES = {
 
 def partitioning(expression: exp.Expr) -> dict[str, Any]:
     """Return the partitioning that PARTITION BY asks for."""
-    if isinstance(expression, exp.Column):
+    if not expression.expressions:
         return {"timePartitioning": {"type": "DAY", "field": expression.name}}
     name = expression.name.upper()
     if name == "RANGE_BUCKET":
