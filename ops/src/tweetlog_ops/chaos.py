@@ -19,7 +19,8 @@ from typing import Any
 from tweetlog_ops import manifests, project
 from tweetlog_ops.answers import table
 from tweetlog_ops.manifests import Topology
-from tweetlog_ops.pipeline import Pipeline, Plan, Played
+from tweetlog_ops.pipeline import Pipeline, Played
+from tweetlog_ops.plan import Plan
 from tweetlog_ops.progress import Counts
 from tweetlog_ops.run import interrupted, proof, started
 from tweetlog_ops.verify import Verdict, report

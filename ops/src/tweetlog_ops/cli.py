@@ -1,4 +1,8 @@
-"""The command `tweetlog`: what an operator types."""
+"""The command `tweetlog`: what an operator types.
+
+What needs Google's clients is imported by the command that needs it: they take longer to import
+than help or a wrong call should take to answer.
+"""
 
 import argparse
 import json
@@ -7,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tweetlog_ops import answers, data_dir, local_cloud, project, statements, verify
-from tweetlog_ops.chaos import chaos
-from tweetlog_ops.checking import proven
+from tweetlog_ops import answers, data_dir, project, statements, verify
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.pipeline import Plan
-from tweetlog_ops.run import run
-from tweetlog_ops.warehouse import Warehouse
+from tweetlog_ops.plan import Plan
+
+if TYPE_CHECKING:
+    from tweetlog_ops.warehouse import Warehouse
 
 _DATA_DIR = Path(".tweetlog")
 _WRONG_CALL = 2
@@ -39,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
+    from tweetlog_ops.run import run  # noqa: PLC0415 - see the module's docstring
+
     plan = Plan(
         data_dir=parsed.data_dir,
         files=tuple(parsed.files),
@@ -53,6 +59,8 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _chaos(parsed: argparse.Namespace) -> int:
+    from tweetlog_ops.chaos import chaos  # noqa: PLC0415 - see the module's docstring
+
     plan = Plan(
         data_dir=parsed.data_dir,
         files=(),
@@ -75,6 +83,8 @@ def _query(parsed: argparse.Namespace) -> int:
 
 
 def _verify(parsed: argparse.Namespace) -> int:
+    from tweetlog_ops.checking import proven  # noqa: PLC0415 - see the module's docstring
+
     since, until = _window(parsed)
     with _warehouse(parsed) as warehouse:
         _check_applied(warehouse)
@@ -100,12 +110,16 @@ def _apply(parsed: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _warehouse(parsed: argparse.Namespace) -> Iterator[Warehouse]:
+def _warehouse(parsed: argparse.Namespace) -> Iterator["Warehouse"]:
     """Reach the warehouse that was asked for: in the cloud by project, else in the data folder."""
-    if parsed.project:
+    folder = None if parsed.project else data_dir.existing(parsed.data_dir)
+    from tweetlog_ops import local_cloud  # noqa: PLC0415 - see the module's docstring
+    from tweetlog_ops.warehouse import Warehouse  # noqa: PLC0415 - see the module's docstring
+
+    if folder is None:
         yield Warehouse(parsed.project, parsed.dataset)
     else:
-        with local_cloud.warehouse(data_dir.existing(parsed.data_dir)) as warehouse:
+        with local_cloud.warehouse(folder) as warehouse:
             yield warehouse
 
 
@@ -128,7 +142,7 @@ def _moment(flag: str, text: str | None) -> datetime | None:
         raise CommandError(line, exit_code=_WRONG_CALL) from None
 
 
-def _check_applied(warehouse: Warehouse) -> None:
+def _check_applied(warehouse: "Warehouse") -> None:
     if "v_raw_events" not in warehouse.names():
         line = f"{warehouse.project}.{warehouse.dataset}: no warehouse there yet; "
         raise CommandError(line + "`tweetlog warehouse apply` makes it")

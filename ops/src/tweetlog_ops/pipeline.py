@@ -17,36 +17,13 @@ from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.manifests import Topology
+from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
 from tweetlog_ops.warehouse import Warehouse
 
 _LOOK_SECONDS = 0.25
 _WRONG_CALL = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run.
-
-    Attributes:
-        files: what to play; none for made-up tweets.
-        fresh: whether to remove what an earlier run left.
-        tweets: how many made-up tweets.
-        seed: which made-up tweets.
-        delivery: `push` or `pull`.
-        pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
-        bigquery_port: where the embedded BigQuery listens; 0 for any free port.
-    """
-
-    data_dir: Path
-    files: tuple[str, ...]
-    fresh: bool
-    tweets: int
-    seed: int
-    delivery: str
-    pubsub_port: int = 0
-    bigquery_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

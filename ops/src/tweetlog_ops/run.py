@@ -14,7 +14,8 @@ from tweetlog_ops import local_cloud, manifests, project
 from tweetlog_ops.checking import proven
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.manifests import Topology
-from tweetlog_ops.pipeline import Pipeline, Plan, Played
+from tweetlog_ops.pipeline import Pipeline, Played
+from tweetlog_ops.plan import Plan
 from tweetlog_ops.verify import Verdict, report
 
 # The shell's own convention: 128 + SIGINT.

@@ -1,0 +1,28 @@
+"""What a local run is asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run.
+
+    Attributes:
+        files: what to play; none for made-up tweets.
+        fresh: whether to remove what an earlier run left.
+        tweets: how many made-up tweets.
+        seed: which made-up tweets.
+        delivery: `push` or `pull`.
+        pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
+        bigquery_port: where the embedded BigQuery listens; 0 for any free port.
+    """
+
+    data_dir: Path
+    files: tuple[str, ...]
+    fresh: bool
+    tweets: int
+    seed: int
+    delivery: str
+    pubsub_port: int = 0
+    bigquery_port: int = 0
