@@ -338,6 +338,7 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
         ("2 IN UNNEST([1, 2])", True),
         ("3 NOT IN UNNEST([1, NULL])", None),
         ("(SELECT AS STRUCT 1 AS x, 2 AS y).y", 2),
+        ("(SELECT t.y FROM (SELECT AS STRUCT 1 AS x, 2 AS y) AS t)", 2),
     ],
     "conditions": [
         ("IF(TRUE, 1, 2)", 1),
@@ -479,6 +480,8 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     ("SELECT 1 AS a EXCEPT DISTINCT SELECT 2", [[1]]),
     ("SELECT * FROM UNNEST([1, 2]) INTERSECT DISTINCT SELECT 2", [[2]]),
     ("SELECT 1 UNION ALL SELECT 1", [[1], [1]]),
+    ("SELECT AS STRUCT 1 AS a, 2 AS b", [[1, 2]]),
+    ("SELECT MAX(id) - MIN(id), id - 1 - id FROM d.t GROUP BY id ORDER BY id LIMIT 1", [[0, -1]]),
     ("SELECT 1 UNION DISTINCT SELECT 1", [[1]]),
     (
         (
@@ -555,6 +558,10 @@ REFUSED: list[tuple[str, str]] = [
     ("SELECT COUNT(*) FROM d.t TABLESAMPLE SYSTEM (10 PERCENT)", "SAMPLE"),
     ("SELECT * FROM d.t FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "VERSION"),
     ("SELECT * FROM `d.t*`", "wildcard"),
+    ("SELECT DATE '2020-01-02' - DATE '2020-01-01'", "use DATE_DIFF"),
+    ("SELECT MAX(day) - MIN(day) FROM d.t", "use DATE_DIFF"),
+    ("SELECT AS VALUE STRUCT(1 AS a)", "AS VALUE"),
+    ("SELECT DATE(ts, 'Nowhere/X') FROM d.t", "Nowhere/X"),
     ("SELECT * FROM (SELECT b, id FROM d.t) PIVOT(SUM(id) FOR b IN (TRUE, FALSE))", "Pivot"),
     ("SELECT s LIKE ANY ('a', 'b') FROM d.t", "ANY"),
     ("SELECT CAST('20200101' AS DATE FORMAT 'YYYYMMDD')", "not supported"),

@@ -189,6 +189,10 @@ def test_an_error_has_bigquerys_code_reason_and_status(
         ('Binder Error: Referenced column "a" not found in FROM clause!', "Unrecognized name: a"),
         ("Constraint Error: NOT NULL constraint failed: t.id", "Required field id cannot be null"),
         ("Something else\n\nLINE 1: SELECT", "Something else"),
+        (
+            "Binder Error: Macro bq_date() does not support the supplied arguments.",
+            "No matching signature for date with arguments of these types",
+        ),
     ],
 )
 def test_duckdbs_errors_are_said_as_bigquerys(text: str, said: str) -> None:

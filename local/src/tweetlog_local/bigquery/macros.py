@@ -199,6 +199,14 @@ NUMERIC = (
         {**_same("CAST(a AS DOUBLE)", *INTEGERS, "DOUBLE"), DECIMAL: f"CAST(a AS {DECIMAL})"},
     ),
     _plain("bq_div", "a, b", _checked("b = 0", "'division by zero: ' || a || ' / 0'", "a / b")),
+    # DuckDB counts days where BigQuery returns an INTERVAL.
+    _plain(
+        "bq_minus",
+        "a, b",
+        "CASE WHEN typeof(a) = 'DATE' AND typeof(b) = 'DATE' "
+        "THEN error('BigQuery: The difference of two dates is an INTERVAL, which is not supported "
+        "by the embedded BigQuery: use DATE_DIFF') ELSE a - b END",
+    ),
     _plain("bq_safe_divide", "a, b", "CASE WHEN b <> 0 THEN a / b END"),
     Macro("bq_ceil", "a", _same("ceil(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),
     Macro("bq_floor", "a", _same("floor(CAST(a AS DOUBLE))", *INTEGERS, "DOUBLE")),

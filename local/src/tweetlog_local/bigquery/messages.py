@@ -25,6 +25,10 @@ PATTERNS = (
         re.compile(r".*NOT NULL constraint failed: (?:\S+\.)?(?P<name>\S+).*", re.DOTALL),
         r"Required field \g<name> cannot be null",
     ),
+    (
+        re.compile(r".*(?:Macro|Function with name) bq_(?P<name>\w+?)(?:__as)?\(\) .*", re.DOTALL),
+        r"No matching signature for \g<name> with arguments of these types",
+    ),
     (re.compile(r".*[Dd]ivision by zero.*", re.DOTALL), "division by zero"),
 )
 
@@ -36,4 +40,4 @@ def refusal(error: duckdb.Error) -> InvalidQuery:
         match = pattern.search(text)
         if match is not None:
             return InvalidQuery(match.expand(said))
-    return InvalidQuery(text.partition("\n\tCandidate functions")[0])
+    return InvalidQuery(text.strip().partition("\n")[0])

@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from tweetlog_local.bigquery import aggregates, functions
-from tweetlog_local.bigquery.calendar_parts import extracted, interval
+from tweetlog_local.bigquery.calendar_parts import INTERVALS, extracted, interval
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.expressions import (
     AGGREGATE,
@@ -449,14 +449,34 @@ def _join(node: exp.Expr) -> exp.Expr:
 
 
 def _select(node: exp.Expr) -> exp.Expr:
-    kind = node.args.get("kind")
-    if kind == "STRUCT":
+    kind, parent = node.args.get("kind"), node.parent
+    node.set("kind", None)
+    if kind == "VALUE" or (kind and isinstance(parent, exp.SetOperation)):
+        raise Unsupported(f"SELECT AS {kind} here", "name the columns instead")
+    if kind == "STRUCT" and _makes_one_value(parent):
         if any(item.is_star for item in node.expressions):
             raise Unsupported("SELECT AS STRUCT *", "name the columns instead")
         parts = struct([(item.alias, item.this) for item in node.expressions])
         node.set("expressions", [exp.alias_(parts, "f0_", quoted=True)])
-    node.set("kind", None)
     return node
+
+
+def _makes_one_value(parent: exp.Expr | None) -> bool:
+    """Return whether a query is an expression; elsewhere a STRUCT is a row with its parts."""
+    if isinstance(parent, exp.Subquery):
+        return not isinstance(parent.parent, (exp.From, exp.Join))
+    return isinstance(parent, exp.Array)
+
+
+def _difference(node: exp.Expr) -> exp.Expr:
+    """Keep an eye on DATE - DATE, unless one side is plainly something else."""
+    sides = [
+        side.this if isinstance(side, exp.Cast) else side for side in (node.this, node.expression)
+    ]
+    intervals = {name for name, _ in INTERVALS.values()}
+    if any(isinstance(side, exp.Literal) or side.name in intervals for side in sides):
+        return node
+    return call("bq_minus", node.this, node.expression)
 
 
 def _tuple(node: exp.Expr) -> exp.Expr:
@@ -517,6 +537,7 @@ REWRITES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Tuple: _tuple,
     exp.Bracket: _bracket,
     exp.Div: _division,
+    exp.Sub: _difference,
     exp.Like: _like,
     exp.In: _in,
     exp.Join: _join,
@@ -594,7 +615,6 @@ KEPT: frozenset[type[exp.Expr]] = frozenset(
         exp.RespectNulls,
         exp.Rollup,
         exp.Star,
-        exp.Sub,
         exp.Subquery,
         exp.Table,
         exp.TableAlias,
