@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -40,6 +41,13 @@ PROJECT = "tweetlog-local"
 TOPIC = f"projects/{PROJECT}/topics/tweets-enriched"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/tweets-enriched-loader"
 TABLE = f"projects/{PROJECT}/datasets/tweetlog/tables/tweets"
+# Three times, two arrays of structs, an array of texts, and what else a report reads.
+NARROW = (
+    "tweet_id created_at received_at loaded_at text partial author_id author_username "
+    "conversation_id kind language language_confidence language_source x_lang hashtags mentions "
+    "media like_count retweet_count reply_count possibly_sensitive raw_event_id event_id "
+    "enricher_version schema_version"
+).split()
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -121,12 +129,16 @@ def bench_encoder(service: BigQuery, count: int) -> dict[str, float]:
     encoder = Encoder(service.schema(f"{TABLE}/streams/_default"), changes=True)
     made = made_rows(deliveries)
     fields = [encoder.fields(row) for row in made]
+    narrow = [replace(row, values={k: row.values[k] for k in NARROW}) for row in made]
     message = encoder.message
     cpu = time.process_time
     return {
+        f"row of {len(NARROW)} columns to bytes": rate(
+            lambda: [encoder.encode(row) for row in narrow], count, cpu
+        ),
         "event to row": rate(lambda: made_rows(deliveries), count, cpu),
-        "row to bytes": rate(lambda: [encoder.encode(row) for row in made], count, cpu),
-        "the message class alone": rate(
+        f"row of {len(made[0].values)} columns to bytes": rate(lambda: [encoder.encode(row) for row in made], count, cpu),
+        "the same by the message class alone": rate(
             lambda: [message(**one).SerializeToString() for one in fields], count, cpu
         ),
     }
@@ -196,8 +208,8 @@ def loaded(port: int) -> float:
     return 0.0
 
 
-def bench_push(port: int, count: int, connections: int) -> dict[str, float]:
-    """Deliveries a second of the push entrance, over so many connections at once."""
+def bench_push(port: int, process: int, count: int, connections: int) -> dict[str, float]:
+    """Deliveries a second of the push entrance, over so many connections, and its CPU for each."""
     bodies = [encode(an_event(n)) for n in range(count)]
 
     def some(first: int) -> int:
@@ -216,30 +228,50 @@ def bench_push(port: int, count: int, connections: int) -> dict[str, float]:
         if good != count:
             raise SystemExit(f"only {good} of {count} deliveries were acknowledged")
 
-    return {f"deliveries/s over {connections} connections": rate(everything, count)}
+    before = cpu_seconds(process)
+    found = {f"deliveries/s over {connections} connections": rate(everything, count)}
+    return found | {"us of its CPU a delivery": 1e6 * (cpu_seconds(process) - before) / count}
 
 
 def bench_pull(
     write_endpoint: str, broker: str, publisher: PublisherClient, count: int
 ) -> dict[str, float]:
-    """Rows a second of the pull entrance: from the first that is loaded to the last."""
+    """Rows a second of the pull entrance, from the first loaded to the last, and CPU for each."""
     messages = [encode(an_event(n)) for n in range(count)]
     for future in [publisher.publish(TOPIC, data, **more) for data, more in messages]:
         future.result()
-    with a_loader("pull", write_endpoint, broker) as (port, _):
+    with a_loader("pull", write_endpoint, broker) as (port, process):
         while loaded(port) == 0:
             time.sleep(0.005)
-        start, already = time.monotonic(), loaded(port)
+        start, already, before = time.monotonic(), loaded(port), cpu_seconds(process)
         while loaded(port) < count:
             time.sleep(0.02)
-        return {"rows/s": (count - already) / (time.monotonic() - start)}
+        more = count - already
+        return {
+            "rows/s": more / (time.monotonic() - start),
+            "us of its CPU a row": 1e6 * (cpu_seconds(process) - before) / more,
+        }
+
+
+def family(parent: int) -> list[str]:
+    """Return the ids of a process and its children (Linux)."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [str(parent), *children]
+
+
+def cpu_seconds(parent: int) -> float:
+    """Return the CPU time of a process and its children."""
+    ticks = 0
+    for process in family(parent):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime and stime, proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident(parent: int) -> float:
-    """Return the memory of a process and its children, in MB (Linux)."""
-    tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    """Return the memory of a process and its children, in MB."""
     total = 0
-    for process in [str(parent), *tasks]:
+    for process in family(parent):
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             total += int(line.split()[1]) if line.startswith("VmRSS") else 0
     return total / 1000
@@ -251,7 +283,7 @@ def soak(write_endpoint: str, broker: str, seconds: int, connections: int) -> No
         start = time.monotonic()
         for tenth in range(1, 11):
             while time.monotonic() < start + seconds * tenth / 10:
-                bench_push(port, 20 * connections, connections)
+                bench_push(port, process, 20 * connections, connections)
             show("soak", {f"MB after {seconds * tenth / 10:.0f} s": resident(process)})
         show("soak", {"rows": loaded(port)})
 
@@ -326,9 +358,9 @@ def run(
     if "appends" in wanted:
         show("appends", medians([bench_appends(service, options.rows, 500) for _ in rounds]))
     if "push" in wanted:
-        with a_loader("push", write_endpoint, broker) as (port, _):
-            bench_push(port, 200, options.connections)
-            found = [bench_push(port, options.pushes, options.connections) for _ in rounds]
+        with a_loader("push", write_endpoint, broker) as (port, process):
+            push = [port, process, options.pushes, options.connections]
+            found = [bench_push(*push) for _ in range(options.rounds + 1)][1:]  # the first warms up
         show("push", medians(found))
     if "pull" in wanted:
         found = [bench_pull(write_endpoint, broker, publisher, options.rows) for _ in rounds]

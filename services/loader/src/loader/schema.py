@@ -25,6 +25,8 @@ _FILE = "row.proto"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY = 86_400_000_000  # microseconds
+_moment = datetime.fromisoformat
 
 _Type = TableFieldSchema.Type
 _Proto = descriptor_pb2.FieldDescriptorProto
@@ -61,11 +63,10 @@ def _bytes(value: Any) -> bytes:
 def _timestamp(value: Any) -> int:
     """Return microseconds since 1970 of an aware datetime or an RFC 3339 text."""
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        since = moment - _EPOCH
-    except (TypeError, ValueError, OverflowError):
+        since = (_moment(value) if type(value) is str else value) - _EPOCH
+        return since.days * _DAY + since.seconds * 1_000_000 + since.microseconds  # type: ignore[no-any-return]
+    except (AttributeError, OverflowError, TypeError, ValueError):
         return _refuse(value)  # type: ignore[no-any-return]
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _date(value: Any) -> int:
@@ -195,13 +196,10 @@ class Encoder:
                     fields[name] = convert(value)
         except _Unfit as reason:
             raise _unfit(f"column {name}: {reason} does not fit") from None
-        self._mark(row, fields)
-        return fields
-
-    def _mark(self, row: Row, fields: dict[str, Any]) -> None:
         if self._changes:
             fields[CHANGE_TYPE] = row.change
             fields[CHANGE_SEQUENCE] = row.sequence
+        return fields
 
     def _encode_with_care(self, row: Row, fields: dict[str, Any]) -> bytes:
         """Encode what the message class did not take as it is: fields that the table lacks.
@@ -211,8 +209,8 @@ class Encoder:
         values = row.values
         names = values.keys() - self.columns
         unknown = {name: values[name] for name in names if values[name] is not None}
-        fields = {name: value for name, value in fields.items() if name not in names}
-        self._mark(row, fields)
+        marks = {CHANGE_TYPE: row.change, CHANGE_SEQUENCE: row.sequence} if self._changes else {}
+        fields = {name: one for name, one in fields.items() if name not in names} | marks
         if unknown and self._unknown:
             self._unknown(unknown)
         for column in self._plan:

@@ -46,7 +46,7 @@ class Settings:
     pull_rows: int = setting(
         "TWEETLOG_PULL_ROWS",
         whole_number(1, 1_000),
-        default=500,
+        default=1_000,
         help="pull: events in one batch",
     )
     write_endpoint: str = setting(
