@@ -98,7 +98,8 @@ class FakePubsub:
 def serving() -> Iterator[FakePubsub]:
     """Serve a fake Pub/Sub on a free port of 127.0.0.1."""
     fake = FakePubsub()
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    any_size = [("grpc.max_receive_message_length", -1)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=any_size)
     server.add_generic_rpc_handlers((_publisher(fake), _subscriber(fake)))
     fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
