@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -63,8 +63,8 @@ def _bytes(value: Any) -> bytes:
 def _timestamp(value: Any) -> int:
     """Return microseconds since 1970 of an aware datetime or an RFC 3339 text."""
     try:
-        since = (_moment(value) if type(value) is str else value) - _EPOCH
-        return since.days * _DAY + since.seconds * 1_000_000 + since.microseconds  # type: ignore[no-any-return]
+        since: timedelta = (_moment(value) if type(value) is str else value) - _EPOCH
+        return since.days * _DAY + since.seconds * 1_000_000 + since.microseconds
     except (AttributeError, OverflowError, TypeError, ValueError):
         return _refuse(value)  # type: ignore[no-any-return]
 
