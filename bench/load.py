@@ -42,12 +42,11 @@ TOPIC = f"projects/{PROJECT}/topics/tweets-enriched"
 SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/tweets-enriched-loader"
 TABLE = f"projects/{PROJECT}/datasets/tweetlog/tables/tweets"
 # Three times, two arrays of structs, an array of texts, and what else a report reads.
-NARROW = (
-    "tweet_id created_at received_at loaded_at text partial author_id author_username "
-    "conversation_id kind language language_confidence language_source x_lang hashtags mentions "
-    "media like_count retweet_count reply_count possibly_sensitive raw_event_id event_id "
-    "enricher_version schema_version"
-).split()
+NARROW: tuple[str, ...] = ("tweet_id", "created_at", "received_at", "loaded_at", "text", "partial")
+NARROW += ("author_id", "author_username", "conversation_id", "kind", "language", "x_lang")
+NARROW += ("language_confidence", "language_source", "hashtags", "mentions", "media", "event_id")
+NARROW += ("like_count", "retweet_count", "reply_count", "possibly_sensitive", "raw_event_id")
+NARROW += ("enricher_version", "schema_version")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -137,7 +136,9 @@ def bench_encoder(service: BigQuery, count: int) -> dict[str, float]:
             lambda: [encoder.encode(row) for row in narrow], count, cpu
         ),
         "event to row": rate(lambda: made_rows(deliveries), count, cpu),
-        f"row of {len(made[0].values)} columns to bytes": rate(lambda: [encoder.encode(row) for row in made], count, cpu),
+        f"row of {len(made[0].values)} columns to bytes": rate(
+            lambda: [encoder.encode(row) for row in made], count, cpu
+        ),
         "the same by the message class alone": rate(
             lambda: [message(**one).SerializeToString() for one in fields], count, cpu
         ),
@@ -343,9 +344,7 @@ def main() -> None:
         run(options, server.grpc, broker, publisher)
 
 
-def run(
-    options: Any, write_endpoint: str, broker: str, publisher: PublisherClient
-) -> None:
+def run(options: Any, write_endpoint: str, broker: str, publisher: PublisherClient) -> None:
     """Run the benches against servers that are up."""
     if options.soak:
         soak(write_endpoint, broker, options.soak, options.connections)

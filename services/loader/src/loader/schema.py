@@ -302,7 +302,9 @@ def _repeated(one: _Column) -> _Column:
             _refuse(value)
         return [item if type(item) is one.passes else one.convert(item) for item in value]
 
-    return _Column(one.name, _Never if one.watched else list, convert_all, watched=True, fields=one.fields)
+    return _Column(
+        one.name, _Never if one.watched else list, convert_all, watched=True, fields=one.fields
+    )
 
 
 def _fitted(name: str, convert: _Convert, value: Any) -> Any:
