@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -177,3 +178,23 @@ def test_only_one_line_is_written_and_it_is_json(tmp_path: Path) -> None:
         "host": "127.0.0.1",
     }
     assert (rest, said, process.returncode) == ("", "", 0)
+
+
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    options = ["--data-dir", str(tmp_path), "--port", "0", "--grpc-port", "0", "--with-parent"]
+    parent = (
+        "import subprocess, sys; child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE); "
+        "child.stdout.readline(); print(child.pid)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", parent, *COMMAND, *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{done.stdout.strip()}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert not Path(f"/proc/{done.stdout.strip()}").exists()

@@ -221,3 +221,24 @@ def test_forgotten_deletes_are_dropped(sql: Sql) -> None:
         (2,),
         (3,),
     ]
+
+
+def test_a_primary_key_is_declared_later(sql: Sql) -> None:
+    sql.run("CREATE TABLE d.late (a INT64 NOT NULL)")
+    sql.run("ALTER TABLE d.late ADD PRIMARY KEY (a) NOT ENFORCED")
+    relation = sql.session.warehouse.catalog.relation(TableName("p", "d", "late"))
+
+    assert relation.key == ("a",)
+    assert not sql.session.warehouse.captures_changes(relation)
+
+
+def test_options_and_requirements_are_altered(sql: Sql) -> None:
+    sql.run("CREATE TABLE d.c (a INT64 NOT NULL) OPTIONS (description = 'old')")
+    sql.run(
+        "ALTER TABLE d.c SET OPTIONS (description = 'new', max_staleness = INTERVAL 15 MINUTE); "
+        "ALTER TABLE d.c ALTER COLUMN a DROP NOT NULL; INSERT d.c (a) VALUES (NULL)"
+    )
+    resource = sql.session.warehouse.catalog.relation(TableName("p", "d", "c")).resource
+
+    assert (resource["description"], resource["maxStaleness"]) == ("new", "0-0 0 0:15:0")
+    assert sql.rows("SELECT * FROM d.c") == [[None]]

@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tweetlog_local.bigquery.errors import StartError
 from tweetlog_local.bigquery.settings import DELETE_MEMORY_SECONDS, Settings
 
+WATCH_SECONDS = 1
 EXAMPLE = """example:
   python -m tweetlog_local.bigquery --data-dir .tweetlog/bigquery --port 9050 --grpc-port 9060
 """
@@ -18,7 +19,8 @@ EXAMPLE = """example:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes."""
-    settings = _settings(arguments)
+    given, parent = _given(arguments), os.getppid()
+    settings = _settings(given)
     stops = {signal.SIGINT, signal.SIGTERM}
     # Blocked in every thread that is started from here on, as some are by an import already.
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
@@ -36,14 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()
-            signal.sigwait(stops)
+            _wait(stops, parent if given.with_parent else None)
     except StartError as error:
         sys.stderr.write(f"tweetlog_local.bigquery: {error}\n")
         return 2
     return 0
 
 
-def _settings(arguments: Sequence[str] | None) -> Settings:
+def _wait(stops: Iterable[signal.Signals], parent: int | None) -> None:
+    """Return when a signal comes, or when the process `parent` is gone."""
+    while signal.sigtimedwait(stops, WATCH_SECONDS) is None:
+        if parent is not None and os.getppid() != parent:
+            return
+
+
+def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tweetlog_local.bigquery",
         description="An embedded BigQuery: REST and Storage Write API over a DuckDB file.",
@@ -66,7 +75,13 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         default=DELETE_MEMORY_SECONDS,
         help="how long a deleted key still beats an older upsert; BigQuery: 2 days (%(default)s)",
     )
-    given = parser.parse_args(arguments)
+    parser.add_argument(
+        "--with-parent", action="store_true", help="stop when the process that started this ends"
+    )
+    return parser.parse_args(arguments)
+
+
+def _settings(given: argparse.Namespace) -> Settings:
     return Settings(
         given.data_dir,
         given.host,

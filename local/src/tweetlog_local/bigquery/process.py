@@ -44,7 +44,16 @@ def running(
 ) -> Iterator[Running]:
     """Start a server over `data_dir` on free ports; stop it at the end of the block."""
     command = [sys.executable, "-m", "tweetlog_local.bigquery", "--data-dir", str(data_dir)]
-    command += ["--port", "0", "--grpc-port", "0", "--project", project, *arguments]
+    command += [
+        "--with-parent",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--project",
+        project,
+        *arguments,
+    ]
     process = subprocess.Popen(  # noqa: S603 (our own module, in our own interpreter)
         command, stdout=subprocess.PIPE, text=True
     )
