@@ -16,9 +16,6 @@ SPECVERSION = "1.0"
 
 # Pub/Sub: an attribute's value has at most 1,024 bytes (Pub/Sub quotas, "Resource limits").
 MAX_VALUE_BYTES = 1024
-# Printable ASCII without "%": HTTP servers decode anything else differently, and the
-# CloudEvents HTTP binding percent-decodes what the Pub/Sub binding does not encode.
-_VALUE = re.compile(r"[\x20-\x24\x26-\x7e]+")
 # CloudEvents 1.0, "Naming conventions": lower-case letters and digits, 20 at most.
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _CORE = frozenset(
@@ -52,7 +49,7 @@ class Envelope:
 
     def __post_init__(self) -> None:
         for name, value in self.attributes().items():
-            if not _VALUE.fullmatch(value) or len(value) > MAX_VALUE_BYTES:
+            if not _travels(value):
                 raise InvalidEvent(_bad_value(name, value), reason_class="invalid_attribute")
         for name in self.extensions:
             if name in _CORE or not _EXTENSION.fullmatch(name):
@@ -146,6 +143,16 @@ def from_attributes(attributes: Mapping[str, str], data: bytes) -> Envelope:
         dataschema=attributes.get("dataschema"),
         extensions={k: v for k, v in attributes.items() if k not in _CORE},
     )
+
+
+def _travels(value: str) -> bool:
+    """Whether a value is printable ASCII without `%`, and neither empty nor too long.
+
+    HTTP servers decode anything else differently, and the CloudEvents HTTP binding
+    percent-decodes what the Pub/Sub binding does not encode.
+    """
+    fits = 0 < len(value) <= MAX_VALUE_BYTES
+    return fits and value.isascii() and value.isprintable() and "%" not in value
 
 
 def _bad_value(name: str, value: str) -> str:

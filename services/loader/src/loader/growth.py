@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any
 
-from google.api_core import exceptions  # noqa: TID251 - an edge, see above
-from google.api_core.client_options import ClientOptions  # noqa: TID251 - as above
-from google.auth.credentials import AnonymousCredentials  # noqa: TID251 - as above
-from google.cloud import bigquery  # noqa: TID251 - as above
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
 
 from loader.column import column_type
 

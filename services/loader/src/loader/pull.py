@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol
 
-from google.api_core import exceptions  # noqa: TID251 - an edge, see above
+from google.api_core import exceptions
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from loader.settings import Settings
