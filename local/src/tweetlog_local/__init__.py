@@ -1,0 +1,1 @@
+"""What stands in for Google and X on one machine."""

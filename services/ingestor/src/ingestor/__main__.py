@@ -122,7 +122,7 @@ def _play(order: Order, settings: Settings, cursor: Cursor | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_stop, stop, signals))
     # gRPC takes a second to load, for which neither --help nor a wrong call should wait.
-    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415 - only for an error
+    from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415 - see above
 
     from tweetlog.publisher import PubsubTopic, publisher_client  # noqa: PLC0415 - as above
 
