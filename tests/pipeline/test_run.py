@@ -179,3 +179,28 @@ def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path, victim: str)
     assert f"{victim} died" in done.err
     assert "verify: clean: 0 missing, 0 doubled" in done.out
     assert pipeline.value("SELECT COUNT(*) FROM tweets") == expected(4000).tweets
+
+
+def test_the_append_layout_shows_the_same_tweets(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path / "data")
+    for _ in range(2):
+        done = pipeline.run("--tweets", str(TWEETS), "--seed", str(SEED), "--layout", "append")
+        assert done.code == 0, done.err
+
+    assert "verify: clean: 0 missing, 0 doubled" in done.out
+    assert pipeline.value("SELECT COUNT(*) FROM v_tweets") == expected(TWEETS).tweets
+    assert pipeline.value("SELECT COUNT(*) FROM tweets_versions") > expected(TWEETS).tweets
+
+
+def test_a_column_that_is_missing_is_shown_and_then_added(tmp_path: Path) -> None:
+    folder = ("--data-dir", str(tmp_path / "data"))
+    assert tweetlog("warehouse", "apply", *folder).code == 0
+    without = "CREATE OR REPLACE TABLE gaps AS SELECT * EXCEPT (cause) FROM gaps"
+    assert tweetlog("query", *folder, without).code == 0
+
+    shown = tweetlog("warehouse", "apply", "--dry-run", *folder)
+    applied = tweetlog("warehouse", "apply", *folder)
+
+    assert "add column gaps.cause" in shown.out
+    assert "add column gaps.cause" in applied.out
+    assert "add column" not in tweetlog("warehouse", "apply", "--dry-run", *folder).out

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tweetlog_ops import verify
+from tweetlog_ops.statements import LATEST, for_dataset, for_layout
 from tweetlog_ops.verify import Verdict
 from tweetlog_ops.warehouse import Warehouse
 
@@ -32,8 +33,11 @@ def proven(
         "settled": now - grace if grace else tomorrow,
     }
 
+    append = LATEST in warehouse.names()
+
     def rows(sql: str) -> list[dict[str, object]]:
-        return warehouse.query(warehouse.sql(sql), moments).dicts()
+        sql = for_dataset(for_layout(sql, append=append), warehouse.dataset)
+        return warehouse.query(sql, moments).dicts()
 
     whole = since is None and until is None
     return Verdict(

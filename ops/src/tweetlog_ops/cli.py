@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tweetlog_ops import answers, data_dir, project, statements, verify
 from tweetlog_ops.errors import CommandError
+from tweetlog_ops.migration import steps
 from tweetlog_ops.plan import Plan
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _run(parsed: argparse.Namespace) -> int:
         tweets=parsed.tweets,
         seed=parsed.seed,
         delivery=parsed.delivery,
+        layout=parsed.layout,
         pubsub_port=parsed.pubsub_port,
         bigquery_port=parsed.bigquery_port,
     )
@@ -97,15 +99,16 @@ def _verify(parsed: argparse.Namespace) -> int:
 
 
 def _apply(parsed: argparse.Namespace) -> int:
-    wanted = statements.read(project.warehouse_sql(), dataset=parsed.dataset)
+    wanted = statements.read(project.warehouse_sql(), dataset=parsed.dataset, layout=parsed.layout)
     if not parsed.project:
         data_dir.opened(parsed.data_dir)
     with _warehouse(parsed) as warehouse:
-        before = warehouse.names()
-        warehouse.apply(wanted)
-    for one in wanted:
-        what = "made" if one.name not in before else "kept" if one.kind == "table" else "renewed"
-        sys.stdout.write(f"{what:8} {one.kind:6} {parsed.dataset}.{one.name}\n")
+        changes = steps(wanted, warehouse.existing(), dataset=parsed.dataset)
+        sys.stdout.writelines(f"{change.words}\n" for change in changes)
+        sys.stdout.flush()
+        if not parsed.dry_run:
+            warehouse.apply(changes)
+    sys.stdout.write("nothing was changed\n" if parsed.dry_run else "done\n")
     return 0
 
 
@@ -200,6 +203,7 @@ def _add_run(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "files", nargs="*", metavar="FILE", help="NDJSON of X v2 tweets, gzip or not; - for stdin"
     )
     _add_made_up(command, tweets=5_000)
+    _add_layout(command)
     for server in ("pubsub", "bigquery"):
         command.add_argument(
             f"--{server}-port",
@@ -293,10 +297,21 @@ def _add_warehouse(commands: "_Commands[argparse.ArgumentParser]") -> None:
         inner,
         "apply",
         _apply,
-        help="make every table and view that is missing, renew the views; may be repeated",
-        example="tweetlog warehouse apply --project my-project",
+        help="show what is missing of tables, columns and views, and make it; may be repeated",
+        example="tweetlog warehouse apply --project my-project --dry-run",
     )
+    command.add_argument("--dry-run", action="store_true", help="show it only")
+    _add_layout(command)
     _add_place(command)
+
+
+def _add_layout(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--layout",
+        choices=statements.LAYOUTS,
+        default="upsert",
+        help="how tweets are kept, see docs/loading.md (default: %(default)s)",
+    )
 
 
 def _add_place(command: argparse.ArgumentParser) -> None:

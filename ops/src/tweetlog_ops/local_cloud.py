@@ -11,6 +11,7 @@ from typing import Any
 
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops.data_dir import DataDir
+from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program, end_leftovers
 from tweetlog_ops.warehouse import Warehouse
 
@@ -23,6 +24,8 @@ MODULES = (
     "loader",
     "ingestor",
 )
+# The table of the append layout.
+VERSIONS = "tweets_versions"
 #: The services that messages are delivered to, in the order in which they start.
 CONSUMERS = ("loader", "enricher")
 
@@ -57,7 +60,7 @@ def pubsub(folder: DataDir, ports: Servers) -> Program:
     return Program("pubsub", "tweetlog_local.pubsub", arguments)
 
 
-def consumer(name: str, ports: Servers, *, delivery: str, port: int) -> Program:
+def consumer(name: str, ports: Servers, plan: Plan, *, port: int) -> Program:
     """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses."""
     environment = {
         "TWEETLOG_PROJECT": PROJECT,
@@ -67,7 +70,9 @@ def consumer(name: str, ports: Servers, *, delivery: str, port: int) -> Program:
     }
     if name == "loader":
         environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{ports.bigquery_grpc}"
-    return Program(name, name, (delivery,), environment)
+        if plan.layout == "append":
+            environment |= {"TWEETLOG_LAYOUT": "append", "TWEETLOG_TWEETS_TABLE": VERSIONS}
+    return Program(name, name, (plan.delivery,), environment)
 
 
 def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:

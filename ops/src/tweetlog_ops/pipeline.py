@@ -17,6 +17,7 @@ from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.manifests import Topology
+from tweetlog_ops.migration import steps
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
@@ -109,16 +110,20 @@ class Pipeline:
 
     def _start(self) -> None:
         self._launch(local_cloud.bigquery(self._folder, self._ports))
-        self.warehouse.apply(statements.read(project.warehouse_sql(), dataset=statements.DATASET))
+        self._apply_warehouse()
         self._launch(local_cloud.pubsub(self._folder, self._ports))
         listening = {name: local_cloud.free_port() for name in local_cloud.CONSUMERS}
         self._create_topology({name: f"http://{HOST}:{port}/" for name, port in listening.items()})
         for name, port in listening.items():
-            delivery = self._plan.delivery
-            self._spawn(local_cloud.consumer(name, self._ports, delivery=delivery, port=port))
+            self._spawn(local_cloud.consumer(name, self._ports, self._plan, port=port))
         for name in listening:
             self._processes[name].ready()
         self._announce()
+
+    def _apply_warehouse(self) -> None:
+        dataset = statements.DATASET
+        wanted = statements.read(project.warehouse_sql(), dataset=dataset, layout=self._plan.layout)
+        self.warehouse.apply(steps(wanted, self.warehouse.existing(), dataset=dataset))
 
     def _create_topology(self, endpoints: Mapping[str, str]) -> None:
         # The client knows a local server by this name in the environment, and no other way.

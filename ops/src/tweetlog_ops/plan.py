@@ -14,6 +14,7 @@ class Plan:
         tweets: how many made-up tweets.
         seed: which made-up tweets.
         delivery: `push` or `pull`.
+        layout: how tweets are kept: `upsert` or `append`.
         pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
         bigquery_port: where the embedded BigQuery listens; 0 for any free port.
     """
@@ -24,5 +25,6 @@ class Plan:
     tweets: int
     seed: int
     delivery: str
+    layout: str = "upsert"
     pubsub_port: int = 0
     bigquery_port: int = 0

@@ -1,13 +1,18 @@
 """The warehouse's SQL files as statements, in the order in which they are applied."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tweetlog_ops.errors import CommandError
 
 # What the files call the dataset.
 DATASET = "tweetlog"
+#: How tweets are kept: a row a tweet, or a row a version with a view that picks (docs/loading.md).
+LAYOUTS = ("upsert", "append")
+#: The view that stands for `tweets` in the append layout.
+LATEST = "tweets_latest"
+_TWEETS = re.compile(r"\btweetlog\.tweets\b(?!_)")
 # Not behind a quote: event types begin with the same word.
 _QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
 # BigQuery escapes a quote within quotes by a backslash.
@@ -27,17 +32,30 @@ class Statement:
     sql: str
 
 
-def read(folder: Path, *, dataset: str) -> tuple[Statement, ...]:
+def read(folder: Path, *, dataset: str, layout: str = "upsert") -> tuple[Statement, ...]:
     """Return the statements of `tables.sql` and `views/*.sql` for this dataset, in order.
+
+    Args:
+        folder: the folder `warehouse/`.
+        dataset: the dataset's name.
+        layout: one of `LAYOUTS`; with `append`, `tables_append.sql` takes the place of `tweets`.
 
     Raises:
         CommandError: if a file is missing or holds a statement that makes nothing.
     """
-    tables = folder / "tables.sql"
-    if not tables.is_file():
-        raise CommandError(f"{tables}: missing; run inside a checkout of tweetlog")
-    files = [tables, *sorted((folder / "views").glob("*.sql"))]
-    return tuple(one for file in files for one in _statements(file, dataset))
+    append = layout == "append"
+    tables = _statements(folder / "tables.sql")
+    if append:
+        tables = [one for one in tables if one.name != "tweets"]
+        tables += _statements(folder / "tables_append.sql")
+    views = [one for file in sorted((folder / "views").glob("*.sql")) for one in _statements(file)]
+    views = [replace(one, sql=for_layout(one.sql, append=append)) for one in views]
+    return tuple(replace(one, sql=for_dataset(one.sql, dataset)) for one in (*tables, *views))
+
+
+def for_layout(sql: str, *, append: bool) -> str:
+    """Return SQL that reads `tweetlog.tweets` for the layout in which tweets are kept."""
+    return _TWEETS.sub(f"tweetlog.{LATEST}", sql) if append else sql
 
 
 def for_dataset(sql: str, dataset: str) -> str:
@@ -57,13 +75,36 @@ def split(sql: str) -> list[str]:
     return [part.strip() for part in parts if _without_comments(part).strip()]
 
 
-def _statements(file: Path, dataset: str) -> list[Statement]:
+def columns(sql: str) -> dict[str, str]:
+    """Return the columns of a CREATE TABLE statement: each name with its type and options."""
+    bare = _without_comments(sql)
+    parts = _top_level(bare[bare.index("(") + 1 :])
+    named = [part.split(None, 1) for part in parts if not part.upper().startswith("PRIMARY KEY")]
+    return {name.strip("`"): definition.replace(" NOT NULL", "") for name, definition in named}
+
+
+def _top_level(text: str) -> list[str]:
+    """Split the inside of a parenthesis at its own commas, up to where it closes."""
+    parts, start, at, depth = [], 0, 0, 0
+    while depth >= 0 and at < len(text):
+        if text[at] == "," and depth == 0:
+            parts.append(text[start:at])
+            start = at + 1
+        depth += (text[at] in "(<") - (text[at] in ")>")
+        at = _past_token(text, at)
+    parts.append(text[start : at - 1])
+    return [part.strip() for part in parts]
+
+
+def _statements(file: Path) -> list[Statement]:
+    if not file.is_file():
+        raise CommandError(f"{file}: missing; run inside a checkout of tweetlog")
     statements = []
     for sql in split(file.read_text()):
         made = _CREATED.search(_without_comments(sql))
         if made is None:
             raise CommandError(f"{file}: a statement makes neither a table nor a view: {sql[:60]}")
-        statements.append(Statement(made[1].lower(), made[2], for_dataset(sql, dataset)))
+        statements.append(Statement(made[1].lower(), made[2], sql))
     return statements
 
 

@@ -15,7 +15,8 @@ from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.statements import DATASET, Statement, for_dataset
+from tweetlog_ops.migration import Step
+from tweetlog_ops.statements import DATASET
 
 # The client's own default hides a server that is down for ten minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(20.0)
@@ -93,19 +94,27 @@ class Warehouse:
             tuple(row.values() for row in found),
         )
 
-    def sql(self, text: str) -> str:
-        """Return SQL that names the dataset `tweetlog` for this dataset."""
-        return for_dataset(text, self.dataset)
-
-    def apply(self, statements: Sequence[Statement]) -> None:
-        """Make the dataset, and every table and view that the statements say."""
+    def apply(self, steps: Sequence[Step]) -> None:
+        """Make the dataset if it is missing, and every change."""
         dataset = bigquery.Dataset(f"{self.project}.{self.dataset}")
         try:
             self._client.create_dataset(dataset, exists_ok=True, retry=_RETRY, timeout=_TIMEOUT)
         except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
-        for statement in statements:
-            self.query(statement.sql)
+        for step in steps:
+            self.query(step.sql)
+
+    def existing(self) -> dict[str, tuple[str, ...]]:
+        """Return the columns of each table and view that the dataset has."""
+        return {name: self._columns(name) for name in self.names()}
+
+    def _columns(self, table: str) -> tuple[str, ...]:
+        path = f"{self.project}.{self.dataset}.{table}"
+        try:
+            found = self._client.get_table(path, retry=_RETRY, timeout=_TIMEOUT)
+        except (exceptions.GoogleAPIError, requests.RequestException) as reason:
+            raise CommandError(f"{path}: {_first_line(reason)}") from None
+        return tuple(field.name for field in found.schema)
 
     def names(self) -> set[str]:
         """Return the tables and views that the dataset has; none where it is missing."""
