@@ -3,6 +3,8 @@
 It has no wheel for Python 3.14 yet; there the careful model decides alone.
 """
 
+import bisect
+
 from enricher.languages import LANGUAGES, bcp_47
 
 try:
@@ -18,8 +20,10 @@ PRESENT = pycld2 is not None
 _ENGLISH_SCORE = 900
 # What it called Serbian in Cyrillic letters was Bulgarian or Russian, 35 times out of 35.
 _DOUBTED = "sr"
-# Share of sure guesses that were right on labelled tweets, by score: (below, share).
-_RIGHT = ((500, 0.95), (600, 0.97), (900, 0.98), (float("inf"), 0.99))
+# Share of sure guesses that were right on labelled tweets: below the first score, from there on
+# below the second, and so on.
+_SCORES = (500, 600, 900)
+_RIGHT = (0.95, 0.97, 0.98, 0.99)
 
 
 def sure(plain: str) -> tuple[str, float] | None:
@@ -35,7 +39,7 @@ def sure(plain: str) -> tuple[str, float] | None:
     code = bcp_47(name)
     if not reliable or code not in LANGUAGES or _doubtful(code, score):
         return None
-    return code, next(share for below, share in _RIGHT if score < below)
+    return code, _RIGHT[bisect.bisect(_SCORES, score)]
 
 
 def hint(plain: str) -> str | None:

@@ -22,10 +22,13 @@ _HINT = 2.0
 # A post has up to 25,000 characters; the first lines tell its language.
 _MAX_CHARACTERS = 600
 
-# Apart, since a pattern that begins with a letter or a set is looked for several times faster.
-_URL = re.compile(r"https?://\S++")
-_PICTURE = re.compile(r"pic\.twitter\.com/\S++")
-_MENTION = re.compile(r"[@\uff20]\w++")
+# Each apart, behind a sign that it must have: most texts have none of them.
+_NOISES = (
+    ("://", re.compile(r"https?://\S++")),
+    ("pic.twitter.com/", re.compile(r"pic\.twitter\.com/\S++")),
+    ("@", re.compile(r"@\w++")),
+    ("\uff20", re.compile(r"\uff20\w++")),
+)
 _RETWEET = "RT "
 # What pycld2 refuses to read: controls, lone surrogates, noncharacters (two end every plane).
 _NONCHARACTERS = "".join(f"{chr(end - 1)}-{chr(end)}" for end in range(0xFFFF, 0x110000, 0x10000))
@@ -78,8 +81,10 @@ def clean(text: str) -> str:
     The word of a hashtag is read too, unless there is nothing else.
     """
     plain = html.unescape(text[:_MAX_CHARACTERS]).removeprefix(_RETWEET)
-    for noise in (_URL, _PICTURE, _MENTION, _UNREADABLE):
-        plain = noise.sub(" ", plain)
+    for sign, noise in _NOISES:
+        if sign in plain:
+            plain = noise.sub(" ", plain)
+    plain = _UNREADABLE.sub(" ", plain)
     if ("#" in plain or "\uff03" in plain) and not _LETTER.search(_HASHTAG.sub(" ", plain)):
         return ""
     plain = plain.replace("#", "").replace("\uff03", "").replace("_", " ")

@@ -5,8 +5,8 @@ enriched event exactly. What is added is in `enrichments/`, one file each.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -53,8 +53,7 @@ def enrich_all(raws: Sequence[Envelope]) -> list[Envelope | InvalidEvent]:
     return [_event(draft) if isinstance(draft, _Draft) else draft for draft in drafts]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """An enriched event in the making; its columns come one enrichment after the other."""
 
     raw: Envelope

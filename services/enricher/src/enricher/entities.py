@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from enricher.post import Json, Post, objects, whole
+from enricher.post import Json, Post, objects
 
 
 def given(post: Post, kind: str, name: str) -> list[Json] | None:
@@ -18,14 +18,17 @@ def given(post: Post, kind: str, name: str) -> list[Json] | None:
     found = post.content.get("entities")
     if not isinstance(found, dict):
         return None
-    return [one for one in objects(found, kind) if _is_placed(post, one, name)]
+    if kind not in found:
+        return []
+    length = len(post.text)
+    return [one for one in objects(found, kind) if _is_placed(one, name, length)]
 
 
-def _is_placed(post: Post, entity: Json, name: str) -> bool:
-    start, end = whole(entity, "start"), whole(entity, "end")
-    if not isinstance(entity.get(name), str) or start is None or end is None:
+def _is_placed(entity: Json, name: str, length: int) -> bool:
+    start, end = entity.get("start"), entity.get("end")
+    if type(start) is not int or type(end) is not int:
         return False
-    return 0 <= start < end <= len(post.text)
+    return 0 <= start < end <= length and isinstance(entity.get(name), str)
 
 
 def matched(post: Post, pattern: Any, signs: Sequence[str]) -> Iterator[Any]:
@@ -37,7 +40,7 @@ def matched(post: Post, pattern: Any, signs: Sequence[str]) -> Iterator[Any]:
         signs: what the text must contain one of for anything to match: almost no text does,
             and looking is much cheaper than matching.
     """
-    if not any(sign in post.text for sign in signs):
+    if not any(map(post.text.__contains__, signs)):
         return
     for match in pattern.finditer(post.text):
         if not post.is_cut(match.end()):

@@ -12,10 +12,14 @@ SCHEMA = {
     "country": {"type": ["string", "null"], "description": "ISO 3166-1 alpha-2."},
 }
 
+_NOWHERE = dict.fromkeys(SCHEMA)
+
 
 def geo(post: Post) -> dict[str, object]:
     """Return the position in degrees, the place and its country."""
     said = mapping(post.tweet, "geo")
+    if not said:
+        return dict(_NOWHERE)
     place_id = string(said, "place_id")
     place = post.included("places", "id", place_id) or said
     position = _point(mapping(said, "coordinates")) or _centre(mapping(place, "geo"))
