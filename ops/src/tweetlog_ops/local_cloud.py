@@ -1,6 +1,7 @@
 """The local cloud: the embedded servers and the three services, as real processes."""
 
 import json
+import random
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from tweetlog_ops.warehouse import Warehouse
 
 PROJECT = "tweetlog-local"
 HOST = "127.0.0.1"
+# Below the ports that systems give to outgoing connections (Linux: from 32,768; IANA: 49,152),
+# one of which could otherwise take a server's port while it is being started again.
+_PORTS = range(20_000, 32_000)
 MODULES = (
     "tweetlog_local.bigquery",
     "tweetlog_local.pubsub",
@@ -42,7 +46,8 @@ class Servers:
 
 def servers(*, pubsub: int = 0, bigquery: int = 0) -> Servers:
     """Return the servers' ports: those that were asked for, else ones that nothing listens on."""
-    return Servers(bigquery or free_port(), free_port(), pubsub or free_port(), free_port())
+    free = free_ports(4)
+    return Servers(bigquery or free[0], free[1], pubsub or free[2], free[3])
 
 
 def bigquery(folder: DataDir, ports: Servers) -> Program:
@@ -84,12 +89,25 @@ def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
     return Program("ingestor", "ingestor", arguments, environment)
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return different ports that nothing listens on."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if len(found) == count:
+            break
+        if _is_free(port):
+            found.append(port)
+    return tuple(found)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 def stats(control: str) -> dict[str, Any]:

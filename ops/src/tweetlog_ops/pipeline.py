@@ -112,7 +112,8 @@ class Pipeline:
         self._launch(local_cloud.bigquery(self._folder, self._ports))
         self._apply_warehouse()
         self._launch(local_cloud.pubsub(self._folder, self._ports))
-        listening = {name: local_cloud.free_port() for name in local_cloud.CONSUMERS}
+        consumers = local_cloud.CONSUMERS
+        listening = dict(zip(consumers, local_cloud.free_ports(len(consumers)), strict=True))
         self._create_topology({name: f"http://{HOST}:{port}/" for name, port in listening.items()})
         for name, port in listening.items():
             self._spawn(local_cloud.consumer(name, self._ports, self._plan, port=port))
