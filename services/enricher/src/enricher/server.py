@@ -9,7 +9,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from enricher import web
-from enricher.bayes import bayes
 from enricher.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,8 +57,6 @@ def listen(settings: Settings) -> socket.socket:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished first."""
-    # Before the server forks and says that it is ready, so that no request waits for it.
-    bayes()
     host, port = listener.getsockname()[:2]
     descriptor = listener.detach()  # the server closes it
 
