@@ -8,7 +8,7 @@ PACKAGES := shared services/ingestor services/enricher services/loader local ops
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock upgrade clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,7 +35,10 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
   --no-header --no-annotate $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader) \
   $(addsuffix /pyproject.toml,$(PACKAGES)) --group pyproject.toml:dev
 
-lock: $(READY) ## resolve requirements.lock again, over Python 3.11 to 3.14
+lock: $(READY) ## fit requirements.lock to the pyproject files, over Python 3.11 to 3.14
+	@$(RESOLVE) --output-file requirements.lock
+
+upgrade: $(READY) ## the same, with the newest version of everything
 	@$(RESOLVE) --upgrade --output-file requirements.lock
 
 clean: ## remove the environment and what was built; data folders stay
