@@ -1,10 +1,26 @@
+import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tweetlog_ops.cli import main
+from tweetlog_ops.cli import main, parser
 
-COMMANDS = ((), ("run",), ("query",), ("verify",), ("warehouse",), ("warehouse", "apply"))
+
+def declared(one: argparse.ArgumentParser, *called: str) -> Iterator[tuple[str, ...]]:
+    """Yield every command that there is, as it is typed."""
+    yield called
+    for action in one._actions:  # noqa: SLF001 - argparse lists them nowhere else
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            for name, inner in action.choices.items():
+                yield from declared(inner, *called, name)
+
+
+COMMANDS = tuple(declared(parser()))
+
+
+def test_the_commands_are_found() -> None:
+    assert {("run",), ("warehouse", "apply")} < set(COMMANDS)
 
 
 def exit_code(*arguments: str) -> int:

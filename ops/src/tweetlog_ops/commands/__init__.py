@@ -1,0 +1,1 @@
+"""The commands of `tweetlog`, a module each; `add` declares it."""
