@@ -55,6 +55,8 @@ GAPS = [
         TableFieldSchema(name=name, type_=Type.STRING)
         for name in ("stream", "cause", "repair", "event_id")
     ),
+    TableFieldSchema(name="revision", type_=Type.INT64),
+    TableFieldSchema(name="complete", type_=Type.BOOL),
     *(
         TableFieldSchema(name=name, type_=Type.TIMESTAMP)
         for name in ("from_time", "to_time", "loaded_at")

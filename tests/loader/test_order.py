@@ -19,9 +19,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 OBSERVED = [START + timedelta(hours=n) for n in range(3)]
 
 
-def a_gap(hours: int) -> Envelope:
+def a_gap(revision: int, hours: int) -> Envelope:
     end = START + timedelta(hours=hours)
-    return events.gap(stream="main", start=START, end=end, cause="stall", repair="search")
+    return events.gap(
+        stream="main", start=START, end=end, cause="stall", repair="search", revision=revision
+    )
 
 
 TWEET_IDS = st.sampled_from(["1", "2", "3"])
@@ -35,7 +37,7 @@ EVENTS = st.one_of(
         st.sampled_from(OBSERVED),
     ),
     st.builds(a_tombstone, TWEET_IDS),
-    st.builds(a_gap, st.integers(1, 3)),
+    st.builds(a_gap, st.integers(9, 11), st.integers(1, 3)),
 )
 
 

@@ -1,7 +1,7 @@
 """Rows: what an event says about the tables."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,11 @@ from tweetlog.errors import InvalidEvent
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+A_GAP: dict[str, Any] = {"stream": "main", "start": START, "cause": "stall", "repair": "search"}
+
+
 def a_gap(end: datetime = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)) -> Envelope:
-    return events.gap(stream="main", start=START, end=end, cause="stall", repair="search")
+    return events.gap(**A_GAP, end=end)
 
 
 def rows_of(event: Envelope, loaded_at: datetime = LOADED) -> tuple[Row, ...]:
@@ -74,15 +77,36 @@ def test_a_gap_is_a_row_of_gaps() -> None:
 
     assert (row.table, row.change) == (GAPS, UPSERT)
     assert row.values == {
-        "gap_id": a_gap().id,
+        "gap_id": a_gap().subject,
         "stream": "main",
         "from_time": "2026-01-01T00:00:00.000Z",
         "to_time": "2026-01-01T00:01:00.000Z",
         "cause": "stall",
         "repair": "search",
+        "revision": 0,
+        "complete": False,
         "event_id": a_gap().id,
         "loaded_at": LOADED,
     }
+
+
+def test_a_repaired_gap_takes_the_place_of_the_one_that_was_open_longer() -> None:
+    (opened,) = rows_of(a_gap(end=START + timedelta(hours=9)))
+    (repaired,) = rows_of(events.gap(**A_GAP, end=START + timedelta(hours=1), revision=10))
+    (before,) = rows_of(events.gap(**A_GAP, end=START + timedelta(hours=1), revision=9))
+
+    assert opened.values["gap_id"] == repaired.values["gap_id"]
+    numbers = [
+        [int(section, 16) for section in row.sequence.split("/")]
+        for row in (opened, before, repaired)
+    ]
+    assert numbers == sorted(numbers)
+
+
+def test_a_gap_without_a_subject_is_known_by_its_id() -> None:
+    (row,) = rows_of(of_type(events.GAP, json.loads(a_gap().data)))
+
+    assert row.values["gap_id"] == row.values["event_id"]
 
 
 def test_a_tombstone_is_kept_before_it_deletes() -> None:
@@ -133,6 +157,8 @@ def test_a_type_without_a_table_is_unknown(type_: str) -> None:
         (an_enriched_tweet(_CHANGE_SEQUENCE_NUMBER="1/2"), "invalid_sequence"),
         (an_enriched_tweet(_CHANGE_TYPE="DELETE"), "invalid_change"),
         (of_type(events.GAP, {"from": "2026-01-01T00:00:00Z", "to": "soon"}), "invalid_time"),
+        (of_type(events.GAP, json.loads(a_gap().data) | {"revision": -1}), "invalid_revision"),
+        (of_type(events.GAP, json.loads(a_gap().data) | {"revision": 2**70}), "invalid_revision"),
         (of_type(events.DELETED, {"tweet_id": "1", "deleted_at": 5}), "invalid_time"),
         (of_type(events.DELETED, {"deleted_at": "2026-01-01T00:00:00Z"}), "invalid_tweet_id"),
     ],

@@ -1,6 +1,6 @@
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -22,8 +22,22 @@ def a_gap() -> Envelope:
         start=datetime(2026, 1, 1, tzinfo=UTC),
         end=datetime(2026, 1, 2, tzinfo=UTC),
         cause="stall",
-        repair="searched",
-    )
+        repair="search",
+        revision=2,
+        complete=False,
+        note="retweets may be missing",
+        after_id="2005990478438400000",
+        before_id="2006352866304000000",
+        found=12,
+        recovered=7,
+        unseen=["retweets"],
+        rules=[
+            {
+                "id": "1", "tag": "cats", "repair": "search", "found": 12, "recovered": 7,
+                "unseen": "retweets",
+            }
+        ],
+    )  # fmt: skip
 
 
 def a_dead_letter() -> Envelope:
@@ -65,6 +79,29 @@ def test_any_id_has_a_time_or_none(number: int) -> None:
     moment = events.created_at(str(number))
 
     assert moment is None or moment.tzinfo is UTC
+
+
+def test_statements_about_one_hole_have_its_start_in_common() -> None:
+    def at(hour: int, revision: int, start: int = 0) -> Envelope:
+        return events.gap(
+            stream="x",
+            start=datetime(2026, 1, 1, start, tzinfo=UTC),
+            end=datetime(2026, 1, 1, hour, tzinfo=UTC),
+            cause="stall",
+            repair="pending",
+            revision=revision,
+        )
+
+    assert at(1, 0).subject == at(2, 1).subject != at(2, 0, start=1).subject
+    assert at(1, 0).id != at(2, 1).id
+
+
+@given(st.integers(29_700_859_247, 2**63 - 1))
+def test_the_first_id_of_a_moment_bounds_the_ids_created_then(number: int) -> None:
+    moment = events.created_at(str(number))
+    assert moment is not None
+
+    assert events.first_id(moment) <= number < events.first_id(moment + timedelta(milliseconds=1))
 
 
 def test_an_enriched_event_is_of_one_raw_event_and_one_version() -> None:

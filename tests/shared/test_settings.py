@@ -52,3 +52,14 @@ def test_help_names_every_setting_with_its_default() -> None:
     assert text.count("\n") == len(fields(Settings)) - 1
     assert "(required)" in text
     assert "(default: 8080)" in text
+
+
+def test_a_secret_is_not_printed_with_the_settings() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Secretive:
+        token: str = setting("TWEETLOG_TOKEN", help="a token", secret=True)
+
+    read_back = read(Secretive, {"TWEETLOG_TOKEN": "hush"})
+
+    assert read_back.token == "hush"  # noqa: S105 - not a real one
+    assert "hush" not in repr(read_back)

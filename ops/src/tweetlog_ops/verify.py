@@ -15,15 +15,17 @@ NAMED = 100
 
 _ACCOUNT = """
 WITH logged AS (
-  SELECT type, event_id, MIN(publish_time) AS publish_time
+  -- All statements about one hole share its row.
+  SELECT type, event_id, MIN(publish_time) AS publish_time,
+    MIN(IF(type = 'tweetlog.stream.gap.v1', IFNULL(subject, event_id), event_id)) AS row_id
   FROM tweetlog.v_raw_events
   WHERE publish_time >= @from AND publish_time < @to
   GROUP BY type, event_id
 ), loaded AS (
-  SELECT 'tweetlog.tweet.received.v1' AS type, tweet_id AS event_id, COUNT(*) AS copies
+  SELECT 'tweetlog.tweet.received.v1' AS type, tweet_id AS row_id, COUNT(*) AS copies
   FROM tweetlog.tweets GROUP BY tweet_id
   UNION ALL
-  SELECT 'tweetlog.stream.gap.v1', event_id, COUNT(*) FROM tweetlog.gaps GROUP BY event_id
+  SELECT 'tweetlog.stream.gap.v1', gap_id, COUNT(*) FROM tweetlog.gaps GROUP BY gap_id
   UNION ALL
   SELECT 'tweetlog.tweet.deleted.v1', event_id, COUNT(*) FROM tweetlog.deletions GROUP BY event_id
 ), rejected AS (
@@ -46,7 +48,7 @@ WITH logged AS (
       ELSE 'missing'
     END AS fate
   FROM logged
-  LEFT JOIN loaded ON loaded.type = logged.type AND loaded.event_id = logged.event_id
+  LEFT JOIN loaded ON loaded.type = logged.type AND loaded.row_id = logged.row_id
   LEFT JOIN rejected ON rejected.event_id = logged.event_id
   LEFT JOIN deleted ON deleted.event_id = logged.event_id
 )

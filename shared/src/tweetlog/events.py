@@ -7,6 +7,7 @@ fact gives the same event however often and by whichever way it reaches us.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -44,6 +45,11 @@ def created_at(tweet_id: str) -> datetime | None:
         return _EPOCH + timedelta(milliseconds=number >> 22)
     except OverflowError:
         return None
+
+
+def first_id(moment: datetime) -> int:
+    """Return the smallest id that a tweet created at `moment` or later can have."""
+    return max(0, (moment - _EPOCH) // timedelta(milliseconds=1)) << 22
 
 
 def rfc3339(moment: datetime) -> str:
@@ -106,31 +112,53 @@ def deleted(tweet_id: str, *, verdict: str, time: str) -> Envelope:
     )
 
 
-def gap(*, stream: str, start: datetime, end: datetime, cause: str, repair: str) -> Envelope:
+def gap(
+    *,
+    stream: str,
+    start: datetime,
+    end: datetime,
+    cause: str,
+    repair: str,
+    revision: int = 0,
+    complete: bool = False,
+    **more: Any,
+) -> Envelope:
     """Return the event that a stream was not heard from `start` to `end`.
+
+    What is known of a hole grows: it ends, it is repaired. Each statement is an event of its
+    own, and of two about one hole (the same subject) that with the higher revision counts.
 
     Args:
         stream: which stream, a short name.
-        start: the last moment with proof that we were listening.
-        end: the first moment with proof that we were listening again.
+        start: the last moment up to which everything that came is kept.
+        end: the first moment with proof that we were listening again; the moment of this
+            statement while the hole is open.
         cause: why: `disconnect`, `stall`, `rate_limit`, `shutdown`, ...
-        repair: how it was repaired, or why it could not be.
+        repair: `open`, `pending`, or how it was repaired: `backfill`, `search`, `none`.
+        revision: 0, 1, ... of the statements about this hole.
+        complete: whether all that it may have hidden was provably read after all.
+        more: what else is known of it, see the schema.
     """
     source = f"{INGESTOR}/{stream}"
     begin = rfc3339(start)
+    gap_id = f"gap-{digest(source, begin)}"
     data = {
         "stream": stream,
         "from": begin,
         "to": rfc3339(end),
         "cause": cause,
         "repair": repair,
+        "revision": revision,
+        "complete": complete,
+        **more,
     }
     return Envelope(
-        id=f"gap-{digest(source, begin)}",
+        id=f"{gap_id}-r{revision}",
         source=source,
         type=GAP,
         data=orjson.dumps(data),
         time=begin,
+        subject=gap_id,
         dataschema=dataschema(GAP),
     )
 

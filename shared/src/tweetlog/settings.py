@@ -79,9 +79,13 @@ def setting(
     *,
     help: str,
     default: Any = _REQUIRED,
+    secret: bool = False,
 ) -> Any:
-    """Return a dataclass field that is read from `name`; without a default it is required."""
-    return dataclasses.field(metadata={_KEY: Setting(name, parse, default, help)})
+    """Return a dataclass field that is read from `name`; without a default it is required.
+
+    A secret is left out when the settings are printed.
+    """
+    return dataclasses.field(metadata={_KEY: Setting(name, parse, default, help)}, repr=not secret)
 
 
 def settings_of(cls: type) -> Iterator[tuple[str, Setting]]:
@@ -114,9 +118,13 @@ def described(cls: type) -> str:
     """Return the settings as lines for `--help`: name, what it is for, its default."""
     return "\n".join(
         f"  {one.name:34} {one.help}"
-        + (" (required)" if one.required else f" (default: {one.default})")
+        + (" (required)" if one.required else f" (default: {_shown(one.default)})")
         for _, one in settings_of(cls)
     )
+
+
+def _shown(default: Any) -> str:
+    return "not set" if default is None or default == "" else str(default)
 
 
 def _value(one: Setting, environ: Mapping[str, str]) -> Any:

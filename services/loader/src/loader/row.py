@@ -33,6 +33,8 @@ _TWEET_ID = re.compile(r"[0-9]{1,20}")
 _SEQUENCE = re.compile(r"0{1,16}/[0-9A-F]{1,16}/[0-9A-F]{1,16}")
 # The largest section that BigQuery takes: 16 hexadecimal digits.
 _LARGEST = 0xFFFF_FFFF_FFFF_FFFF
+# Far more statements than one hole can have; fits into the column and the section.
+_MANY = 1 << 62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -121,9 +123,11 @@ def _gap(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tup
     end = _moment(event, fields, "to")
     fields["from_time"] = fields.pop("from", None)
     fields["to_time"] = fields.pop("to")
-    fields |= {"gap_id": event.id, "event_id": event.id, "loaded_at": loaded_at}
-    # A gap has no version; of two statements about one, that with the later end knows more.
-    number = sequence(events.sequence(version=0, observed=end), loaded_at)
+    # An event from before revisions has neither a subject nor a number.
+    fields |= {"gap_id": event.subject or event.id, "event_id": event.id, "loaded_at": loaded_at}
+    # Of two statements about one hole the later one knows more; then that with the later end.
+    revision = _revision(event, fields)
+    number = sequence(events.sequence(version=revision, observed=end), loaded_at)
     return (Row(GAPS, fields, number, size=len(event.data)),)
 
 
@@ -167,6 +171,14 @@ def _tweet_id(event: Envelope, fields: Mapping[str, Any]) -> str:
         msg = f"{event.id}: tweet_id is {tweet_id!r}, not a text of 1 to 20 digits"
         raise InvalidEvent(msg, reason_class="invalid_tweet_id")
     return tweet_id
+
+
+def _revision(event: Envelope, fields: Mapping[str, Any]) -> int:
+    revision = fields.get("revision", 0)
+    if isinstance(revision, bool) or not isinstance(revision, int) or not 0 <= revision < _MANY:
+        msg = f"{event.id}: revision is {revision!r}, not a whole number from 0"
+        raise InvalidEvent(msg, reason_class="invalid_revision")
+    return revision
 
 
 def _moment(event: Envelope, fields: Mapping[str, Any], name: str) -> datetime:
