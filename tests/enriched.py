@@ -1,13 +1,15 @@
 """Builders of enriched events and of their deliveries."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from builders import A_TWEET_ID, a_raw_tweet
 from tweetlog import events
-from tweetlog.delivery import Delivery
+from tweetlog.delivery import Delivery, encode
 from tweetlog.envelope import Envelope
+from tweetlog.subscription import Pulled
 
 PUBLISHED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LOADED = datetime(2026, 1, 2, 3, 4, 6, 789012, tzinfo=UTC)
@@ -50,3 +52,11 @@ def an_enriched_tweet(
 def a_delivery(event: Envelope, *, published: datetime | None = PUBLISHED) -> Delivery:
     """Return one attempt to hand the event over."""
     return Delivery(event, message_id="1", publish_time=published)
+
+
+def pulled(events: Sequence[Envelope]) -> list[Pulled]:
+    """Return the events as a pull hands them over; each ack id is the event's place."""
+    return [
+        Pulled(*encode(event), message_id=str(n), publish_time=PUBLISHED, ack_id=str(n))
+        for n, event in enumerate(events)
+    ]

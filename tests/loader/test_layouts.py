@@ -7,84 +7,23 @@ writer, the warehouse's own SQL.
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery as rest
 
 from builders import a_tombstone
 from cdc_table import CdcTable
-from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet
+from embedded_warehouse import LAYOUTS, READ, ROOT, Warehouse
+from enriched import LOADED, a_delivery, an_enriched_tweet, pulled
 from loader.row import TWEETS, rows
-from loader.settings import Settings
 from loader.wiring import Loader
-from tweetlog.delivery import encode
 from tweetlog.envelope import Envelope
-from tweetlog.settings import read
-from tweetlog.subscription import Pulled
-from tweetlog.topic import InMemoryTopic
-from tweetlog_local import bigquery
 
 pytestmark = pytest.mark.servers
 
-ROOT = Path(__file__).parents[2]
-PROJECT = "tweetlog-local"
 START = datetime(2026, 1, 1, tzinfo=UTC)
-READ = {"upsert": "tweets", "append": "tweets_latest"}
-WRITTEN = {"upsert": "tweets", "append": "tweets_versions"}
-
-
-@dataclass
-class Warehouse:
-    """The embedded BigQuery with the warehouse's tables."""
-
-    server: bigquery.Running
-    client: rest.Client
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in self.client.query_and_wait(sql)]
-
-    def loader(self, layout: str, **more: str) -> Loader:
-        environ = {
-            "TWEETLOG_PROJECT": PROJECT,
-            "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": self.server.grpc,
-            "TWEETLOG_BIGQUERY_ENDPOINT": self.server.rest,
-            "TWEETLOG_LAYOUT": layout,
-            "TWEETLOG_TWEETS_TABLE": WRITTEN[layout],
-            **more,
-        }
-        return Loader(read(Settings, environ), dead_letters=InMemoryTopic())
-
-    def live(self, layout: str, prefix: str) -> dict[str, tuple[Any, ...]]:
-        """Return what reports show of the tweets whose ids begin with `prefix`."""
-        found = self.query(
-            "SELECT tweet_id, enricher_version, text, loaded_at, enriched_at, replay_id "  # noqa: S608 - our own names
-            f"FROM tweetlog.{READ[layout]} AS t WHERE STARTS_WITH(tweet_id, '{prefix}') "
-            "AND NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = t.tweet_id)"
-        )
-        return {row[0]: row[1:] for row in found}
-
-
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    with bigquery.running(tmp_path_factory.mktemp("bigquery"), project=PROJECT) as server:
-        client = rest.Client(
-            PROJECT,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call] # theirs
-            client_options=ClientOptions(api_endpoint=server.rest),
-        )
-        client.create_dataset("tweetlog")
-        for name in ("tables.sql", "tables_append.sql"):
-            client.query_and_wait((ROOT / "warehouse" / name).read_text())
-        yield Warehouse(server, client)
-        client.close()  # type: ignore[no-untyped-call] # theirs
 
 
 def a_tweet(tweet_id: str, version: int, hour: int) -> Envelope:
@@ -107,13 +46,6 @@ def facts(prefix: str) -> list[Envelope]:
     ]
 
 
-def pulled(events: Sequence[Envelope]) -> list[Pulled]:
-    return [
-        Pulled(*encode(event), message_id="1", publish_time=PUBLISHED, ack_id=str(n))
-        for n, event in enumerate(events)
-    ]
-
-
 def load(loader: Loader, events: Sequence[Envelope], size: int = 7) -> None:
     """Load the events in batches over several threads; every one is acknowledged."""
     batches = [pulled(events[n : n + size]) for n in range(0, len(events), size)]
@@ -132,7 +64,7 @@ def expected(events: Sequence[Envelope]) -> dict[str, tuple[int, str]]:
     return {key: (row["enricher_version"], row["text"]) for key, row in table.rows.items()}
 
 
-@pytest.mark.parametrize("layout", ["upsert", "append"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_order_of_duplicates_versions_and_tombstones_gives_the_same_report(
     warehouse: Warehouse, layout: str, seed: int
@@ -151,7 +83,7 @@ def test_any_order_of_duplicates_versions_and_tombstones_gives_the_same_report(
     loader.close()
 
 
-@pytest.mark.parametrize("layout", ["upsert", "append"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_replay_changes_no_row_not_even_its_times(warehouse: Warehouse, layout: str) -> None:
     prefix = f"9{len(layout)}000"
     told = facts(prefix)

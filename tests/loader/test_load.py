@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from builders import A_TWEET_ID, a_raw_tweet, a_tombstone
-from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet
+from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet, pulled
 from loader.load import NotLoaded, receive, receive_all, receive_unreadable
 from loader.outcome import CONFIRMED, Outcome, Postponed, Refused
 from loader.row import DELETIONS, GAPS, TWEETS, Row
 from tweetlog import events
-from tweetlog.delivery import Delivery, encode
+from tweetlog.delivery import Delivery
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent, PublishFailed, Unreadable
 from tweetlog.rejection import rejected
@@ -81,13 +81,6 @@ def received(
         clock=lambda: LOADED,
     )
     return journal
-
-
-def pulled(*what: Envelope) -> list[Pulled]:
-    return [
-        Pulled(*encode(event), message_id=str(n), publish_time=PUBLISHED, ack_id=f"ack-{n}")
-        for n, event in enumerate(what)
-    ]
 
 
 def received_all(
@@ -198,19 +191,19 @@ def test_a_batch_is_one_append_for_each_table_tombstones_first() -> None:
         repair="search",
     )
 
-    acks = received_all(pulled(*tweets, gap, a_tombstone()), journal=journal)
+    acks = received_all(pulled([*tweets, gap, a_tombstone()]), journal=journal)
 
     assert journal == ["1 rows deletions", "1 rows gaps", "4 rows tweets"]
-    assert acks == [f"ack-{n}" for n in range(5)]
+    assert acks == [str(n) for n in range(5)]
 
 
 def test_in_a_batch_each_message_has_its_own_fate() -> None:
     dead = InMemoryTopic()
-    batch = pulled(*(an_enriched_tweet(str(n)) for n in (1, 2, 3)), a_raw_tweet("4"))
+    batch = pulled([*(an_enriched_tweet(str(n)) for n in (1, 2, 3)), a_raw_tweet("4")])
 
     acks = received_all(batch, {"1": Postponed("later"), "2": Refused("bad")}, dead=dead)
 
-    assert acks == ["ack-1", "ack-2", "ack-3"]
+    assert acks == ["1", "2", "3"]
     assert sorted(reasons(dead)) == ["refused_by_bigquery", "unknown_type"]
 
 
@@ -218,22 +211,32 @@ def test_a_message_that_is_no_event_is_set_aside_and_the_others_go_on() -> None:
     dead = InMemoryTopic()
     junk = Pulled(b"junk", {}, message_id="9", publish_time=PUBLISHED, ack_id="ack-junk")
 
-    acks = received_all([junk, *pulled(an_enriched_tweet())], dead=dead)
+    acks = received_all([junk, *pulled([an_enriched_tweet()])], dead=dead)
 
-    assert acks == ["ack-junk", "ack-0"]
+    assert acks == ["ack-junk", "0"]
     assert reasons(dead) == ["unreadable"]
 
 
 def test_a_message_is_not_acked_when_its_dead_letter_is_not_confirmed() -> None:
-    acks = received_all(pulled(an_enriched_tweet(), a_raw_tweet()), dead=DeafTopic())
+    acks = received_all(pulled([an_enriched_tweet(), a_raw_tweet()]), dead=DeafTopic())
 
-    assert acks == ["ack-0"]
+    assert acks == ["0"]
+
+
+@pytest.mark.parametrize("outcome", [Postponed("later"), Refused("bad")])
+def test_in_a_batch_too_a_tombstone_that_is_not_kept_deletes_nothing_yet(outcome: Outcome) -> None:
+    journal: list[str] = []
+    tombstones = pulled([a_tombstone("1"), a_tombstone("2")])
+
+    received_all(tombstones, {"1": outcome}, journal=journal)
+
+    assert journal == ["2 rows deletions", "1 rows tweets"]
 
 
 def test_a_batch_is_appended_before_it_is_acked() -> None:
     journal: list[str] = []
 
-    acks = received_all(pulled(an_enriched_tweet("1"), an_enriched_tweet("2")), journal=journal)
+    acks = received_all(pulled([an_enriched_tweet("1"), an_enriched_tweet("2")]), journal=journal)
     journal.append(f"acked {len(acks)}")
 
     assert journal == ["2 rows tweets", "acked 2"]

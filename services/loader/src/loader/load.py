@@ -182,7 +182,9 @@ class _Batch:
             self._write(message.ack_id, letter(delivery.event, reason), reason)
 
     def load(self, table: str, load: LoadAll) -> None:
-        work = self.work[table]
+        # A tombstone that was not kept deletes nothing yet.
+        out = self.postponed | {ack_id for ack_id, _, _ in self.letters}
+        work = [one for one in self.work[table] if one[0] not in out]
         if not work:
             return
         outcomes = load([row for _, _, row in work])
