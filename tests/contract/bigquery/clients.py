@@ -1,6 +1,7 @@
 """The real clients, pointed at a server on this machine, and rows to write with them."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,12 +117,19 @@ class Stream:
         return list(self.responses(requests))
 
     def responses(
-        self, requests: Iterable[types.AppendRowsRequest]
+        self,
+        requests: Iterable[types.AppendRowsRequest],
+        open_until: threading.Event | None = None,
     ) -> Iterator[types.AppendRowsResponse]:
+        """Yield the responses; the caller's side may stay open after its last request."""
+
+        def said() -> Iterator[types.AppendRowsRequest]:
+            yield from list(requests)
+            if open_until is not None:
+                open_until.wait(60)
+
         metadata = [("x-goog-request-params", f"write_stream={self.name}")]
-        yield from self.client.append_rows(
-            iter(list(requests)), retry=None, timeout=60, metadata=metadata
-        )
+        yield from self.client.append_rows(said(), retry=None, timeout=60, metadata=metadata)
 
 
 def upsert(sequence: str = "", **row: Any) -> dict[str, Any]:

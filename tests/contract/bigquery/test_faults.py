@@ -1,13 +1,15 @@
 """Failures on demand: each way in which BigQuery fails an append, or a call."""
 
+import threading
 import time
 import urllib.error
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import types
+from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
 from contract.bigquery.clients import Stream, local, upsert
 from tweetlog_local.bigquery import Running
@@ -102,6 +104,73 @@ def test_rows_are_refused_by_value(faults: Running, client: bigquery.Client, key
     assert ids(client, keyed) == [12]
 
 
+def test_the_list_of_refused_rows_may_be_cut(faults: Running, plain: Stream) -> None:
+    arm(faults, kind="rows", indexes=[0, 1, 2], listed=2)
+    (refused,) = plain.append([{"id": 1}, {"id": 2}, {"id": 3}])
+
+    assert [error.index for error in refused.row_errors] == [0, 1]
+
+
+def test_rows_of_an_insert_all_are_refused_and_stop_the_others(
+    faults: Running, client: bigquery.Client, plain: Stream
+) -> None:
+    arm(faults, kind="rows", column="id", value="13", message="poison", table=plain.table)
+    answer = client.insert_rows_json(plain.table, [{"id": 12}, {"id": 13}])
+
+    reasons = {one["index"]: one["errors"][0]["reason"] for one in answer}
+    assert reasons == {0: "stopped", 1: "invalid"}
+    assert ids(client, plain) == []
+
+
+def test_only_what_is_larger_fails(faults: Running, client: bigquery.Client, plain: Stream) -> None:
+    arm(faults, kind="response", code="INVALID_ARGUMENT", message="too large", larger_than=1_000)
+    small, large = plain.append([{"id": 1}], [{"id": 2, "v": "x" * 1_000}])
+
+    assert not small.error.code
+    assert "too large" in large.error.message
+    assert ids(client, plain) == [1]
+
+
+def test_a_connection_without_requests_is_ended_as_inactive(
+    faults: Running, client: bigquery.Client, plain: Stream
+) -> None:
+    arm(faults, kind="idle", seconds=0.2, table=plain.table)
+
+    over = threading.Event()
+    answers = plain.responses([plain.request([{"id": 1}])], open_until=over)
+    assert not next(answers).error.code
+    with pytest.raises(exceptions.Aborted, match="inactive for 600 seconds"):
+        next(answers)
+    over.set()
+    assert ids(client, plain) == [1]
+
+
+def test_a_new_column_is_not_known_to_appends_at_once(
+    faults: Running, client: bigquery.Client, plain: Stream
+) -> None:
+    client.query_and_wait(f"ALTER TABLE {plain.table} ADD COLUMN mood STRING")
+    arm(faults, kind="lag", column="mood", count=2)
+    grown = replace(plain, fields={**plain.fields, "mood": "string"})
+    answers = grown.append(*[[{"id": index, "mood": "good"}] for index in range(3)])
+    error = types.StorageError.deserialize(answers[0].error.details[0].value)
+
+    assert error.code == STORAGE_ERRORS.SCHEMA_MISMATCH_EXTRA_FIELDS
+    assert [bool(answer.error.code) for answer in answers] == [True, True, False]
+    assert ids(client, plain) == [2]
+
+
+def test_asking_for_a_stream_fails(
+    faults: Running, writer: BigQueryWriteClient, plain: Stream
+) -> None:
+    method = "GetWriteStream"
+    arm(faults, kind="rpc", method=method, code="PERMISSION_DENIED", message="no", count=1)
+
+    with pytest.raises(exceptions.PermissionDenied, match="no"):
+        writer.get_write_stream(name=plain.name)
+    assert writer.get_write_stream(name=plain.name).name == plain.name
+    assert not plain.append([{"id": 1}])[0].error.code
+
+
 def test_a_stalled_answer_comes_late(
     faults: Running, client: bigquery.Client, plain: Stream
 ) -> None:
@@ -179,6 +248,9 @@ def test_a_rest_call_that_fails_for_a_while_is_retried_by_the_client(
         ({"kind": "rpc", "kode": "ABORTED"}, "has no kode"),
         ({"kind": "rows"}, "says which"),
         ({"kind": "http", "code": "x"}, "HTTP status"),
+        ({"kind": "lag"}, "which column"),
+        ({"kind": "rpc", "method": "Nope"}, "method is one of"),
+        ({"kind": "rows", "indexes": [1], "method": "GetWriteStream"}, "method is one of"),
         ({"kind": "rpc", "when": "later"}, "before or after"),
         ({"kind": "rpc", "probability": 2}, "between 0 and 1"),
         ({"kind": "response", "storage_error": "X"}, "storage_error is one of"),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ from tweetlog_local.bigquery import write_messages as messages
 from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import ApiError
-from tweetlog_local.bigquery.faults import BEFORE, ROWS, STALL, Faults, Rule
+from tweetlog_local.bigquery.faults import BEFORE, STALL, Faults, Rule, fault_name
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.rows import Batch, Decoder, RowError, SchemaMismatch, mixed
 from tweetlog_local.bigquery.schema import Field
@@ -76,29 +77,30 @@ class Connection:
         self._faults = faults
         self._writers: dict[str, Writer] = {}
         self._latest = ""
+        self.table = ""
 
     def take(self, request: Any) -> Pending:
         """Decode a request and hand its rows over; raise RpcError to end the connection."""
         _check_request(request)
         stream = self._latest = request.write_stream or self._latest
-        name = stream_table(stream)
-        fault = self._faults.append(f"{name.dataset}.{name.table}")
-        if fault is not None and fault.when == BEFORE and fault.kind not in (STALL, ROWS):
+        self.table = fault_name(stream_table(stream))
+        fault = self._faults.append(self.table, request.ByteSize())
+        if fault is not None and fault.when == BEFORE and fault.kind != STALL:
             return Pending(messages.AppendRowsResponse(write_stream=stream), fault=fault)
         try:
-            return replace(self._append(stream, request, fault), fault=fault)
+            return replace(self._append(stream, request), fault=fault)
         except SchemaMismatch as error:
             return Pending(_mismatch(error, stream))
 
-    def _append(self, stream: str, request: Any, fault: Rule | None) -> Pending:
+    def _append(self, stream: str, request: Any) -> Pending:
         relation = self._relation(stream)
         _check_defaults(relation, request)
         writer, grown = self._writer(stream, relation, request)
         rows = request.proto_rows.rows.serialized_rows
         batch = writer.decoder.decode(rows, time.time_ns() // 1000)
         errors = [*batch.errors] or _mixture(writer, batch)
-        if fault is not None and fault.kind == ROWS:
-            errors += _chosen(fault, writer, rows)
+        refused = self._faults.refused_rows(self.table, partial(_chosen, writer, rows))
+        errors += [RowError(index, refused[index]) for index in sorted(refused)]
         if errors:
             self._stats.refused(relation.name)
             return Pending(_refusal(errors, stream))
@@ -118,6 +120,10 @@ class Connection:
             raise RpcError(grpc.StatusCode.NOT_FOUND, error.message) from None
         if relation.view is not None:
             raise _invalid(f"{relation.name} is a view: rows go to tables")
+        column = self._faults.lagging(self.table)
+        if column is not None:
+            known = tuple(item for item in relation.fields if item.name != column)
+            return replace(relation, fields=known)
         return relation
 
     def _writer(self, stream: str, relation: Relation, request: Any) -> tuple[Writer, bool]:
@@ -186,14 +192,14 @@ def _mixture(writer: Writer, batch: Batch) -> list[RowError]:
     return [RowError(index, "The given value is not a valid CHANGE_TYPE") for index in range(count)]
 
 
-def _chosen(fault: Rule, writer: Writer, rows: Sequence[bytes]) -> list[RowError]:
-    """Return errors for the rows that a rule names."""
-    chosen = {index for index in fault.indexes if index < len(rows)}
-    for index, data in enumerate(rows if fault.column else ()):
-        value = getattr(writer.decoder.message.FromString(data), fault.column, None)
-        if str(value) == fault.value:
+def _chosen(writer: Writer, rows: Sequence[bytes], rule: Rule) -> list[int]:
+    """Return the rows that a rule names."""
+    chosen = {index for index in rule.indexes if index < len(rows)}
+    for index, data in enumerate(rows if rule.column else ()):
+        value = getattr(writer.decoder.message.FromString(data), rule.column, None)
+        if str(value) == rule.value:
             chosen.add(index)
-    return [RowError(index, fault.message) for index in sorted(chosen)]
+    return sorted(chosen)
 
 
 # Responses

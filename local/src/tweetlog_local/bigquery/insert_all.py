@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ import pyarrow as pa
 from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import Invalid
+from tweetlog_local.bigquery.faults import Faults, Rule, fault_name
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.rows import EPOCH, INT64_RANGE, Batch
 from tweetlog_local.bigquery.schema import Field
@@ -58,9 +60,21 @@ class Seen:
 
 
 def insert_all(
-    relation: Relation, body: Mapping[str, Any], appender: Appender, seen: Seen
+    relation: Relation,
+    body: Mapping[str, Any],
+    appender: Appender,
+    seen: Seen,
+    faults: Faults,
 ) -> dict[str, Any]:
-    """Write the rows of a request; return its answer, with the errors by row."""
+    """Write the rows of a request; return its answer, with the errors by row.
+
+    Args:
+        relation: the table.
+        body: the request.
+        appender: writes what is accepted.
+        seen: the insertIds of late.
+        faults: may say that rows are refused.
+    """
     if body.get("templateSuffix"):
         raise Invalid("templateSuffix is not supported by the embedded BigQuery.")
     given = body.get("rows") or []
@@ -71,6 +85,10 @@ def insert_all(
             f"too many rows present in the request, limit: {MAX_ROWS} row count: {len(given)}."
         )
     rows, errors = _read(relation, given, lenient=bool(body.get("ignoreUnknownValues")))
+    refused = faults.refused_rows(fault_name(relation.name), partial(_chosen, rows))
+    for index, message in refused.items():
+        del rows[index]
+        errors.append(_error(index, "invalid", "", message))
     if errors and not body.get("skipInvalidRows"):
         stopped = [_error(index, "stopped", "", "") for index in rows]
         errors, rows = [*errors, *stopped], {}
@@ -92,6 +110,15 @@ def _read(
         except BadJson as error:
             errors.append(_error(index, "invalid", error.location, str(error)))
     return rows, errors
+
+
+def _chosen(rows: Mapping[int, Mapping[str, Any]], rule: Rule) -> list[int]:
+    """Return the rows that a rule names."""
+    return [
+        index
+        for index, row in rows.items()
+        if index in rule.indexes or (rule.column and str(row.get(rule.column)) == rule.value)
+    ]
 
 
 def _error(index: int, reason: str, location: str, message: str) -> dict[str, Any]:

@@ -233,7 +233,7 @@ class Api:
         relation = self._relation(request)
         if relation.view is not None:
             raise Invalid(f"Cannot add rows to a table of type VIEW: {relation.name}")
-        return insert_all(relation, request.body, self._appender, self._seen)
+        return insert_all(relation, request.body, self._appender, self._seen, self.faults)
 
     # Local
 

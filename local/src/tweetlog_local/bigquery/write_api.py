@@ -6,6 +6,7 @@ come in the order of the requests, and an error inside the stream does not close
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +25,15 @@ from tweetlog_local.bigquery.connection import (
     stream_table,
 )
 from tweetlog_local.bigquery.errors import ApiError, NotFound
-from tweetlog_local.bigquery.faults import CLOSE, RESPONSE, RPC, STALL, Faults, Rule
+from tweetlog_local.bigquery.faults import CLOSE, RESPONSE, RPC, STALL, Faults, Rule, fault_name
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Warehouse
 
 # How many requests of one connection may be under way.
 PENDING = 256
+# BigQuery ends a connection that has had no request for so long.
+IDLE_SECONDS = 600.0
+INACTIVE = "Closing the stream because it has been inactive for 600 seconds"
 OTHER_METHODS = (
     "CreateWriteStream",
     "FinalizeWriteStream",
@@ -62,15 +66,26 @@ class WriteApi:
         arguments = (requests, connection, answers, closed)
         threading.Thread(target=_read, args=arguments, daemon=True).start()
         try:
-            while (pending := answers.get()) is not None:
+            while (pending := self._next(answers, connection)) is not None:
                 yield _answered(pending, closed)
         except RpcError as error:
             if error.code is not grpc.StatusCode.OK:
                 context.abort(error.code, error.details)
 
+    def _next(self, answers: Answers, connection: Connection) -> Pending | RpcError | None:
+        """Return the next answer; raise RpcError if there was no request for too long."""
+        while True:
+            seconds = self._faults.idle_after(connection.table)
+            try:
+                return answers.get(timeout=IDLE_SECONDS if seconds is None else seconds)
+            except queue.Empty:
+                if seconds is None or self._faults.idle(connection.table):
+                    raise RpcError(grpc.StatusCode.ABORTED, INACTIVE) from None
+
     def get_write_stream(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Return the default stream of a table."""
         try:
+            _fail_call(self._faults.get_write_stream(fault_name(stream_table(request.name))))
             return self._stream(request)
         except RpcError as error:
             context.abort(error.code, error.details)
@@ -136,6 +151,14 @@ def _answered(pending: Pending | RpcError, closed: threading.Event) -> Any:
     if pending.fault.kind == RESPONSE:
         return injected(pending.fault, response.write_stream)
     return response
+
+
+def _fail_call(fault: Rule | None) -> None:
+    """Do what a rule says to a call that is no stream."""
+    if fault is not None:
+        time.sleep(fault.seconds)
+        if fault.kind == RPC:
+            raise RpcError(grpc.StatusCode[fault.code], fault.message)
 
 
 def _fail(fault: Rule, closed: threading.Event) -> None:
