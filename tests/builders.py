@@ -23,3 +23,17 @@ def a_raw_tweet(tweet_id: str = A_TWEET_ID, *, text: str = "hello", **more: Any)
 def a_tombstone(tweet_id: str = A_TWEET_ID, *, verdict: str = "deleted") -> Envelope:
     """Return the event that this tweet was deleted."""
     return events.deleted(tweet_id, verdict=verdict, time="2026-01-31T12:00:00.000Z")
+
+
+def a_scrub(tweet_id: str = A_TWEET_ID) -> Envelope:
+    """Return the event that this tweet's position was taken away."""
+    return events.scrubbed(tweet_id, time="2026-01-31T12:00:00.000Z")
+
+
+def a_user_verdict(
+    user_id: str = "7", *, verdict: str = "protected", up_to: int = int(A_TWEET_ID)
+) -> Envelope:
+    """Return the event that all posts of this user up to one of them are gone, or scrubbed."""
+    return events.user_judged(
+        user_id, verdict=verdict, up_to=up_to, time="2026-01-31T12:00:00.000Z"
+    )

@@ -69,9 +69,25 @@ DELETIONS = [
     TableFieldSchema(name="deleted_at", type_=Type.TIMESTAMP),
     TableFieldSchema(name="event_id", type_=Type.STRING),
     TableFieldSchema(name="loaded_at", type_=Type.TIMESTAMP),
+    TableFieldSchema(name="batch_id", type_=Type.STRING),
 ]
-SCHEMAS = {"tweets": TWEETS, "gaps": GAPS, "deletions": DELETIONS}
-KEYS = {"tweets": "tweet_id", "gaps": "gap_id", "deletions": "tweet_id"}
+VERDICTS = [
+    TableFieldSchema(name="verdict_id", type_=Type.STRING, mode=Mode.REQUIRED),
+    *(
+        TableFieldSchema(name=name, type_=Type.STRING)
+        for name in ("effect", "tweet_id", "user_id", "verdict", "event_id", "batch_id")
+    ),
+    TableFieldSchema(name="up_to_tweet_id", type_=Type.INT64),
+    TableFieldSchema(name="decided_at", type_=Type.TIMESTAMP),
+    TableFieldSchema(name="loaded_at", type_=Type.TIMESTAMP),
+]
+SCHEMAS = {"tweets": TWEETS, "gaps": GAPS, "deletions": DELETIONS, "verdicts": VERDICTS}
+KEYS = {
+    "tweets": "tweet_id",
+    "gaps": "gap_id",
+    "deletions": "tweet_id",
+    "verdicts": "verdict_id",
+}
 
 #: What the server does with one request instead of taking it: aborts, or returns an answer.
 Fault = Callable[[Any, grpc.ServicerContext], AppendRowsResponse | None]

@@ -2,14 +2,17 @@
 -- again and again, locally and in the cloud: every statement may be repeated.
 -- The dataset is called tweetlog here; apply writes another name in its place.
 
--- The event store: every message on tweets-raw as Pub/Sub itself wrote it, append-only.
--- The columns are those of a BigQuery subscription with metadata.
+-- The event store: every message on tweets-raw as Pub/Sub itself wrote it, append-only but for the
+-- removal of deleted content. The columns are those of a BigQuery subscription with metadata, and
+-- two that it leaves empty.
 CREATE TABLE IF NOT EXISTS tweetlog.raw_events (
   subscription_name STRING OPTIONS (description = 'The subscription that wrote the row.'),
   message_id STRING OPTIONS (description = 'The id that Pub/Sub gave; a second publish of one event has another.'),
   publish_time TIMESTAMP OPTIONS (description = 'When Pub/Sub took the message.'),
   data STRING OPTIONS (description = 'The payload exactly as received.'),
-  attributes JSON OPTIONS (description = 'The attributes of the message: the CloudEvents envelope as ce-*.')
+  attributes JSON OPTIONS (description = 'The attributes of the message: the CloudEvents envelope as ce-*.'),
+  removed_at TIMESTAMP OPTIONS (description = 'When content was removed from it: data is NULL, or lacks what was deleted.'),
+  removal STRING OPTIONS (description = 'The batch of deletions that it was removed for.')
 )
 PARTITION BY TIMESTAMP_TRUNC(publish_time, DAY)
 OPTIONS (description = 'The raw log: what everything else is derived from.');
@@ -20,7 +23,9 @@ CREATE TABLE IF NOT EXISTS tweetlog.dead_letters (
   message_id STRING,
   publish_time TIMESTAMP,
   data STRING OPTIONS (description = 'A rejected event, or an event whose deliveries were exhausted.'),
-  attributes JSON
+  attributes JSON,
+  removed_at TIMESTAMP OPTIONS (description = 'As in raw_events.'),
+  removal STRING OPTIONS (description = 'As in raw_events.')
 )
 PARTITION BY TIMESTAMP_TRUNC(publish_time, DAY)
 OPTIONS (description = 'Dead letters: our own and those of Pub/Sub.');
@@ -111,7 +116,26 @@ CREATE TABLE IF NOT EXISTS tweetlog.deletions (
   deleted_at TIMESTAMP,
   event_id STRING,
   loaded_at TIMESTAMP,
+  batch_id STRING OPTIONS (description = 'What asked for it: see docs/deletion.md.'),
   PRIMARY KEY (tweet_id) NOT ENFORCED
 )
 CLUSTER BY tweet_id
 OPTIONS (description = 'Tombstones of deleted tweets.', max_staleness = INTERVAL 15 MINUTE);
+
+-- Verdicts that are no tombstone of one tweet: over all posts of a user up to one of them, and the
+-- scrub of a position, which leaves the tweet.
+CREATE TABLE IF NOT EXISTS tweetlog.verdicts (
+  verdict_id STRING NOT NULL OPTIONS (description = 'scrub-tweet-ID, delete-user-ID or scrub-user-ID.'),
+  effect STRING OPTIONS (description = 'delete: the posts are gone; scrub: their position is.'),
+  tweet_id STRING,
+  user_id STRING,
+  up_to_tweet_id INT64 OPTIONS (description = 'Of a user: the largest id of a post that it is about.'),
+  verdict STRING,
+  decided_at TIMESTAMP,
+  event_id STRING,
+  loaded_at TIMESTAMP,
+  batch_id STRING,
+  PRIMARY KEY (verdict_id) NOT ENFORCED
+)
+CLUSTER BY verdict_id
+OPTIONS (description = 'Verdicts over users, and scrubbed positions.', max_staleness = INTERVAL 15 MINUTE);

@@ -48,6 +48,14 @@ def sections(event: Envelope) -> list[int]:
     return [int(part, 16) for part in row(event)["_CHANGE_SEQUENCE_NUMBER"].split("/")]
 
 
+def test_what_was_scrubbed_outranks_what_was_not_and_is_an_event_of_its_own() -> None:
+    whole, scrubbed = enrich(a_raw_tweet()), enrich(a_raw_tweet().extended(scrubbed="geo"))
+
+    assert sections(whole) < sections(scrubbed)
+    assert sections(whole)[1:] == sections(scrubbed)[1:]
+    assert scrubbed.id == f"{whole.id}-scrubbed"
+
+
 def test_the_enriched_event_follows_from_the_raw_one() -> None:
     tweet = a_raw_tweet().extended(replayid="r1", traceparent="00-1-2-01")
     event = enrich(tweet)

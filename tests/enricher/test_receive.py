@@ -53,7 +53,17 @@ def test_an_event_of_unknown_type_is_dead_lettered() -> None:
     assert dead_letters[0].json()["reason_class"] == "unknown_type"
 
 
-@pytest.mark.parametrize("kind", [events.DELETED, events.GAP, events.REJECTED])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        events.DELETED,
+        events.SCRUBBED,
+        events.USER_DELETED,
+        events.USER_SCRUBBED,
+        events.GAP,
+        events.REJECTED,
+    ],
+)
 def test_what_needs_no_enrichment_passes_through_unchanged(kind: str) -> None:
     event = a_raw_event(type=kind, data=b"as it came", extensions={"replayid": "r1"})
 

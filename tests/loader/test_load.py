@@ -10,7 +10,7 @@ from builders import A_TWEET_ID, a_raw_tweet, a_tombstone
 from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet, pulled
 from loader.load import NotLoaded, receive, receive_all, receive_unreadable
 from loader.outcome import CONFIRMED, Outcome, Postponed, Refused
-from loader.row import DELETIONS, GAPS, TWEETS, Row
+from loader.row import DELETIONS, TABLES, TWEETS, Row
 from tweetlog import events
 from tweetlog.delivery import Delivery
 from tweetlog.envelope import Envelope
@@ -60,7 +60,7 @@ class DeafTopic:
         raise PublishFailed("no answer")
 
 
-NAMES = (DELETIONS, GAPS, TWEETS)
+NAMES = TABLES
 
 
 def received(

@@ -7,14 +7,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import a_tombstone
+from builders import a_scrub, a_tombstone, a_user_verdict
 from cdc_table import CdcTable
 from enriched import LOADED, a_delivery, an_enriched_tweet
 from loader.row import DELETIONS, TABLES, TWEETS, rows
 from tweetlog import events
 from tweetlog.envelope import Envelope
 
-KEYS = {"tweets": "tweet_id", "gaps": "gap_id", "deletions": "tweet_id"}
+KEYS = {
+    "tweets": "tweet_id",
+    "gaps": "gap_id",
+    "deletions": "tweet_id",
+    "verdicts": "verdict_id",
+}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OBSERVED = [START + timedelta(hours=n) for n in range(3)]
 
@@ -37,6 +42,10 @@ EVENTS = st.one_of(
         st.sampled_from(OBSERVED),
     ),
     st.builds(a_tombstone, TWEET_IDS),
+    st.builds(a_scrub, TWEET_IDS),
+    st.builds(
+        a_user_verdict, verdict=st.sampled_from(["protected", "scrub_geo"]), up_to=st.integers(1, 3)
+    ),
     st.builds(a_gap, st.integers(9, 11), st.integers(1, 3)),
 )
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import A_TWEET_ID, a_tombstone
+from builders import A_TWEET_ID, a_scrub, a_tombstone, a_user_verdict
 from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet
-from loader.row import DELETE, DELETIONS, GAPS, TWEETS, UPSERT, Row, rows
+from loader.row import DELETE, DELETIONS, GAPS, TWEETS, UPSERT, VERDICTS, Row, rows
 from tweetlog import events
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
@@ -126,6 +126,39 @@ def test_a_tombstone_keeps_no_content() -> None:
     assert "what was deleted" not in repr(made)
 
 
+def test_a_tombstone_names_the_batch_that_asked_for_it() -> None:
+    kept, _ = rows_of(a_tombstone().extended(batchid="b1"))
+
+    assert kept.values["batch_id"] == "b1"
+
+
+def test_a_scrub_is_kept_and_deletes_nothing() -> None:
+    (kept,) = rows_of(a_scrub())
+
+    assert (kept.table, kept.change) == (VERDICTS, UPSERT)
+    assert kept.values["verdict_id"] == f"scrub-tweet-{A_TWEET_ID}"
+    assert (kept.values["effect"], kept.values["tweet_id"]) == ("scrub", A_TWEET_ID)
+
+
+@pytest.mark.parametrize(("verdict", "effect"), [("protected", "delete"), ("scrub_geo", "scrub")])
+def test_a_users_verdict_is_kept_with_the_last_post_that_it_is_about(
+    verdict: str, effect: str
+) -> None:
+    (kept,) = rows_of(a_user_verdict("7", verdict=verdict, up_to=99))
+
+    assert kept.table == VERDICTS
+    assert kept.values["verdict_id"] == f"{effect}-user-7"
+    assert (kept.values["verdict"], kept.values["up_to_tweet_id"]) == (verdict, 99)
+
+
+def test_of_two_verdicts_over_a_user_the_one_that_reaches_further_counts() -> None:
+    (near,), (far,) = rows_of(a_user_verdict(up_to=1)), rows_of(a_user_verdict(up_to=2**62))
+
+    assert [int(one, 16) for one in near.sequence.split("/")] < [
+        int(one, 16) for one in far.sequence.split("/")
+    ]
+
+
 def test_a_delete_that_is_sent_again_has_the_same_number() -> None:
     before = rows_of(a_tombstone())[1]
     after = rows_of(a_tombstone(), LOADED.replace(year=2030))[1]
@@ -155,6 +188,10 @@ def test_a_type_without_a_table_is_unknown(type_: str) -> None:
         (of_type(events.ENRICHED, {"tweet_id": "1x"}), "invalid_tweet_id"),
         (an_enriched_tweet(without=("_CHANGE_SEQUENCE_NUMBER",)), "invalid_sequence"),
         (an_enriched_tweet(_CHANGE_SEQUENCE_NUMBER="1/2"), "invalid_sequence"),
+        (an_enriched_tweet(_CHANGE_SEQUENCE_NUMBER="2/1/1"), "invalid_sequence"),
+        (of_type(events.SCRUBBED, {"tweet_id": "1"}), "invalid_time"),
+        (of_type(events.USER_DELETED, {"user_id": "x"}), "invalid_user_id"),
+        (of_type(events.USER_DELETED, {"user_id": "1"}), "invalid_up_to_tweet_id"),
         (an_enriched_tweet(_CHANGE_TYPE="DELETE"), "invalid_change"),
         (of_type(events.GAP, {"from": "2026-01-01T00:00:00Z", "to": "soon"}), "invalid_time"),
         (of_type(events.GAP, json.loads(a_gap().data) | {"revision": -1}), "invalid_revision"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import A_TWEET_ID, a_raw_tweet, a_tombstone
+from builders import A_TWEET_ID, a_raw_tweet, a_scrub, a_tombstone, a_user_verdict
 from tweetlog import events
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent, Unreadable
@@ -44,7 +44,18 @@ def a_dead_letter() -> Envelope:
     return rejected(a_raw_tweet(), InvalidEvent("a tweet has a text"), stage="enrich")
 
 
-@pytest.mark.parametrize("event", [a_raw_tweet(), a_tombstone(), a_gap(), a_dead_letter()])
+@pytest.mark.parametrize(
+    "event",
+    [
+        a_raw_tweet(),
+        a_tombstone(),
+        a_scrub(),
+        a_user_verdict(),
+        a_user_verdict(verdict="scrub_geo"),
+        a_gap(),
+        a_dead_letter(),
+    ],
+)
 def test_an_events_data_is_what_its_schema_says(event: Envelope) -> None:
     form = schema(event.type)
 
@@ -116,6 +127,24 @@ MOMENTS = st.datetimes(min_value=datetime(2006, 1, 1), timezones=st.just(UTC))  
 
 def parsed(sequence: str) -> list[int]:
     return [int(section, 16) for section in sequence.split("/")]
+
+
+def test_a_scrubbed_change_outranks_every_version_and_no_tombstone() -> None:
+    newest = parsed(events.sequence(version=2**40, observed=datetime(2030, 1, 1, tzinfo=UTC)))
+    scrubbed = parsed(events.sequence(version=1, observed=None, scrubbed=True))
+    gone = parsed(events.sequence(version=0, observed=None, tombstone=True))
+
+    assert newest < scrubbed < gone
+
+
+@given(st.datetimes(min_value=datetime(2011, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - its form
+def test_the_last_id_of_a_moment_was_created_then_and_the_next_one_after(moment: datetime) -> None:
+    last = events.created_at(str(events.last_id(moment)))
+    following = events.created_at(str(events.last_id(moment) + 1))
+
+    assert last is not None
+    assert following is not None
+    assert last <= moment < following
 
 
 @given(

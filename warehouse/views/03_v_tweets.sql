@@ -1,6 +1,33 @@
--- The tweets that may be shown: one row each, without what was deleted.
+-- The tweets that may be shown: one row each, without what was deleted: a tweet itself, the original
+-- of a retweet, or all posts of their author up to one of them. A position that was scrubbed is not
+-- shown.
 CREATE OR REPLACE VIEW tweetlog.v_tweets
 OPTIONS (description = 'The tweets that may be shown: one row each, nothing deleted.') AS
-SELECT t.*, DATE(t.created_at) AS created_date
-FROM tweetlog.tweets AS t
-WHERE NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = t.tweet_id);
+SELECT
+  shown.* EXCEPT (scrubbed) REPLACE (
+    IF(shown.scrubbed, NULL, shown.geo_latitude) AS geo_latitude,
+    IF(shown.scrubbed, NULL, shown.geo_longitude) AS geo_longitude,
+    IF(shown.scrubbed, NULL, shown.place_id) AS place_id,
+    IF(shown.scrubbed, NULL, shown.country) AS country
+  ),
+  DATE(shown.created_at) AS created_date
+FROM (
+  SELECT
+    t.*,
+    EXISTS (
+      SELECT 1 FROM tweetlog.verdicts AS v
+      WHERE v.verdict_id = CONCAT('scrub-tweet-', t.tweet_id)
+    ) OR EXISTS (
+      SELECT 1 FROM tweetlog.verdicts AS v
+      WHERE v.verdict_id = CONCAT('scrub-user-', t.author_id)
+        AND SAFE_CAST(t.tweet_id AS INT64) <= v.up_to_tweet_id
+    ) AS scrubbed
+  FROM tweetlog.tweets AS t
+) AS shown
+WHERE NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = shown.tweet_id)
+  AND NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = shown.retweeted_id)
+  AND NOT EXISTS (
+    SELECT 1 FROM tweetlog.verdicts AS v
+    WHERE v.verdict_id = CONCAT('delete-user-', shown.author_id)
+      AND SAFE_CAST(shown.tweet_id AS INT64) <= v.up_to_tweet_id
+  );

@@ -15,9 +15,16 @@ NAMED = 100
 
 _ACCOUNT = """
 WITH logged AS (
-  -- All statements about one hole share its row.
+  -- All statements about one hole share its row, and all verdicts on one tweet or user.
   SELECT type, event_id, MIN(publish_time) AS publish_time,
-    MIN(IF(type = 'tweetlog.stream.gap.v1', IFNULL(subject, event_id), event_id)) AS row_id
+    MIN(CASE type
+      WHEN 'tweetlog.stream.gap.v1' THEN IFNULL(subject, event_id)
+      WHEN 'tweetlog.tweet.deleted.v1' THEN IFNULL(subject, event_id)
+      WHEN 'tweetlog.tweet.scrubbed.v1' THEN CONCAT('scrub-tweet-', subject)
+      WHEN 'tweetlog.user.deleted.v1' THEN CONCAT('delete-user-', subject)
+      WHEN 'tweetlog.user.scrubbed.v1' THEN CONCAT('scrub-user-', subject)
+      ELSE event_id
+    END) AS row_id
   FROM tweetlog.v_raw_events
   WHERE publish_time >= @from AND publish_time < @to
   GROUP BY type, event_id
@@ -27,7 +34,16 @@ WITH logged AS (
   UNION ALL
   SELECT 'tweetlog.stream.gap.v1', gap_id, COUNT(*) FROM tweetlog.gaps GROUP BY gap_id
   UNION ALL
-  SELECT 'tweetlog.tweet.deleted.v1', event_id, COUNT(*) FROM tweetlog.deletions GROUP BY event_id
+  SELECT 'tweetlog.tweet.deleted.v1', tweet_id, COUNT(*) FROM tweetlog.deletions GROUP BY tweet_id
+  UNION ALL
+  SELECT
+    CASE
+      WHEN tweet_id IS NOT NULL THEN 'tweetlog.tweet.scrubbed.v1'
+      WHEN effect = 'scrub' THEN 'tweetlog.user.scrubbed.v1'
+      ELSE 'tweetlog.user.deleted.v1'
+    END,
+    verdict_id, COUNT(*)
+  FROM tweetlog.verdicts GROUP BY 1, 2
 ), rejected AS (
   SELECT raw_event_id AS event_id, MIN(stage) AS stage
   FROM tweetlog.v_dead_letters GROUP BY raw_event_id

@@ -16,6 +16,9 @@ from tweetlog.envelope import Envelope
 RECEIVED = "tweetlog.tweet.received.v1"
 ENRICHED = "tweetlog.tweet.enriched.v1"
 DELETED = "tweetlog.tweet.deleted.v1"
+SCRUBBED = "tweetlog.tweet.scrubbed.v1"
+USER_DELETED = "tweetlog.user.deleted.v1"
+USER_SCRUBBED = "tweetlog.user.scrubbed.v1"
 GAP = "tweetlog.stream.gap.v1"
 REJECTED = "tweetlog.event.rejected.v1"
 
@@ -24,6 +27,11 @@ TWEETS = "//api.x.com/2/tweets"
 ENRICHER = "//tweetlog/enricher"
 INGESTOR = "//tweetlog/ingestor"
 COMPLIANCE = "//api.x.com/2/compliance"
+
+#: The extension of a raw event out of which something was scrubbed; its value says what: `geo`.
+MARK = "scrubbed"
+#: The verdict that takes the position away and leaves the rest.
+SCRUB_GEO = "scrub_geo"
 
 # Snowflake ids count milliseconds from here in their upper bits; X issues them since
 # 2010-11-04, and every id before that is smaller than the first (X developer docs, "Twitter IDs").
@@ -50,6 +58,11 @@ def created_at(tweet_id: str) -> datetime | None:
 def first_id(moment: datetime) -> int:
     """Return the smallest id that a tweet created at `moment` or later can have."""
     return max(0, (moment - _EPOCH) // timedelta(milliseconds=1)) << 22
+
+
+def last_id(moment: datetime) -> int:
+    """Return the largest id that a tweet created at `moment` or earlier can have."""
+    return max(0, first_id(moment + timedelta(milliseconds=1)) - 1)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -82,9 +95,14 @@ def received(
 
 
 def enriched(raw: Envelope, data: bytes, *, version: int) -> Envelope:
-    """Return the event that follows from `raw` under this version of the enricher."""
+    """Return the event that follows from `raw` under this version of the enricher.
+
+    A raw event out of which content was scrubbed is another fact than it was before, with other
+    bytes: so is what follows from it.
+    """
+    scrubbed = f"-{MARK}" if MARK in raw.extensions else ""
     return raw.derive(
-        id=f"{raw.id}-v{version}",
+        id=f"{raw.id}-v{version}{scrubbed}",
         source=ENRICHER,
         type=ENRICHED,
         data=data,
@@ -92,23 +110,68 @@ def enriched(raw: Envelope, data: bytes, *, version: int) -> Envelope:
     )
 
 
-def deleted(tweet_id: str, *, verdict: str, time: str) -> Envelope:
+def deleted(tweet_id: str, *, verdict: str, time: str, batch: str | None = None) -> Envelope:
     """Return the tombstone of a tweet: ids, verdict and when, no content.
 
     Args:
         tweet_id: X's id of what is gone.
         verdict: what X said of it: `deleted`, `withheld`, `protected`, `suspended`, ...
         time: when it was deleted, RFC 3339.
+        batch: what asked for it, where that is to be found again.
     """
     data = {"tweet_id": tweet_id, "verdict": verdict, "deleted_at": time}
+    id = f"{tweet_id}-{verdict}"
+    return _tombstone(DELETED, id=id, subject=tweet_id, time=time, data=data, batch=batch)
+
+
+def scrubbed(tweet_id: str, *, time: str, batch: str | None = None) -> Envelope:
+    """Return the event that the position of a tweet was taken away; the tweet stays.
+
+    Args: as for `deleted`.
+    """
+    data = {"tweet_id": tweet_id, "verdict": SCRUB_GEO, "scrubbed_at": time}
+    id = f"{tweet_id}-{SCRUB_GEO}"
+    return _tombstone(SCRUBBED, id=id, subject=tweet_id, time=time, data=data, batch=batch)
+
+
+def user_judged(
+    user_id: str, *, verdict: str, up_to: int, time: str, batch: str | None = None
+) -> Envelope:
+    """Return the tombstone over all posts of a user up to one of them; for `scrub_geo` the like.
+
+    Args:
+        user_id: X's id of the user.
+        verdict: as for `deleted`, or `scrub_geo`.
+        up_to: the largest id of a tweet that it is about.
+        time: when X said so, RFC 3339.
+        batch: as for `deleted`.
+    """
+    scrubs = verdict == SCRUB_GEO
+    when = "scrubbed_at" if scrubs else "deleted_at"
+    data = {"user_id": user_id, "verdict": verdict, "up_to_tweet_id": str(up_to), when: time}
+    id = f"user-{user_id}-{verdict}-{up_to}"
+    kind = USER_SCRUBBED if scrubs else USER_DELETED
+    return _tombstone(kind, id=id, subject=user_id, time=time, data=data, batch=batch)
+
+
+def _tombstone(
+    event_type: str,
+    *,
+    id: str,
+    subject: str,
+    time: str,
+    data: Mapping[str, str],
+    batch: str | None,
+) -> Envelope:
     return Envelope(
-        id=f"{tweet_id}-{verdict}",
+        id=id,
         source=COMPLIANCE,
-        type=DELETED,
+        type=event_type,
         data=orjson.dumps(data),
         time=time,
-        subject=tweet_id,
-        dataschema=dataschema(DELETED),
+        subject=subject,
+        dataschema=dataschema(event_type),
+        extensions={"batchid": batch} if batch else {},
     )
 
 
@@ -172,16 +235,33 @@ def digest(*parts: str | bytes) -> str:
     return sha.hexdigest()[:32]
 
 
-def sequence(*, version: int, observed: datetime | None, tombstone: bool = False) -> str:
+def sequence(
+    *,
+    version: int,
+    observed: datetime | None,
+    tombstone: bool = False,
+    scrubbed: bool = False,
+) -> str:
     """Return the number that decides between two changes of one row, whichever came first.
 
-    Sections, compared in turn: tombstone, enricher version, time observed in milliseconds.
-    BigQuery: one to four sections of at most 16 hexadecimal digits.
+    Sections, compared in turn: tombstone, then scrubbed, then neither; enricher version; time
+    observed in milliseconds. BigQuery: one to four sections of at most 16 hexadecimal digits.
     """
+    rank = "F" * 16 if tombstone else str(int(scrubbed))
     millis = int(observed.timestamp() * 1000) if observed else 0
-    return f"{'F' * 16 if tombstone else '0'}/{version:X}/{max(millis, 0):X}"
+    return f"{rank}/{version:X}/{max(millis, 0):X}"
 
 
 def types() -> Mapping[str, str]:
     """Return every event type with the URI of its schema."""
-    return {t: dataschema(t) for t in (RECEIVED, ENRICHED, DELETED, GAP, REJECTED)}
+    every = (
+        RECEIVED,
+        ENRICHED,
+        DELETED,
+        SCRUBBED,
+        USER_DELETED,
+        USER_SCRUBBED,
+        GAP,
+        REJECTED,
+    )
+    return {one: dataschema(one) for one in every}

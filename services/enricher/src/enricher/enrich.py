@@ -95,7 +95,9 @@ def _event(draft: _Draft) -> Envelope | InvalidEvent:
         "schema_version": SCHEMA_VERSION,
         "_CHANGE_TYPE": "UPSERT",
         "_CHANGE_SEQUENCE_NUMBER": events.sequence(
-            version=ENRICHER_VERSION, observed=received or created
+            version=ENRICHER_VERSION,
+            observed=received or created,
+            scrubbed=events.MARK in raw.extensions,
         ),
     }
     # Spliced, not parsed and written again: what X sent stays as X sent it.

@@ -13,7 +13,7 @@ from tweetlog.topic import Topic
 
 STAGE = "enrich"
 # Facts that need no enrichment: they go on to the warehouse as they are.
-PASSED_ON = frozenset({events.DELETED, events.GAP, events.REJECTED})
+PASSED_ON = frozenset(events.types()) - {events.RECEIVED, events.ENRICHED}
 
 log = logging.getLogger(__name__)
 

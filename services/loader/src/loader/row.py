@@ -19,8 +19,9 @@ from tweetlog.errors import InvalidEvent
 TWEETS = "tweets"
 GAPS = "gaps"
 DELETIONS = "deletions"
+VERDICTS = "verdicts"
 #: In the order in which they are written: a tombstone is durable before what it deletes is gone.
-TABLES = (DELETIONS, GAPS, TWEETS)
+TABLES = (DELETIONS, VERDICTS, GAPS, TWEETS)
 
 UPSERT = "UPSERT"
 DELETE = "DELETE"
@@ -29,12 +30,12 @@ CHANGE_SEQUENCE = "_CHANGE_SEQUENCE_NUMBER"
 RAW = "raw"
 
 _TWEET_ID = re.compile(r"[0-9]{1,20}")
-# Three sections, as events.sequence writes them; the first, which marks a tombstone, is zero.
-_SEQUENCE = re.compile(r"0{1,16}/[0-9A-F]{1,16}/[0-9A-F]{1,16}")
+# Three sections, as events.sequence writes them; the first is not that of a tombstone.
+_SEQUENCE = re.compile(r"0{0,15}[01]/[0-9A-F]{1,16}/[0-9A-F]{1,16}")
 # The largest section that BigQuery takes: 16 hexadecimal digits.
 _LARGEST = 0xFFFF_FFFF_FFFF_FFFF
-# Far more statements than one hole can have; fits into the column and the section.
-_MANY = 1 << 62
+# Far more than statements about one hole, and than any id; fits into a column and a section.
+_MANY = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -104,7 +105,8 @@ def _tweet(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> t
     _tweet_id(event, fields)
     sections = fields.pop(CHANGE_SEQUENCE, None)
     if not isinstance(sections, str) or not _SEQUENCE.fullmatch(sections):
-        msg = f"{event.id}: {CHANGE_SEQUENCE} is {sections!r}, not tombstone (0), version, time"
+        form = "rank (0 or 1, never a tombstone's), version, time"
+        msg = f"{event.id}: {CHANGE_SEQUENCE} is {sections!r}, not {form}"
         raise InvalidEvent(msg, reason_class="invalid_sequence")
     if fields.pop(CHANGE_TYPE, UPSERT) != UPSERT:
         msg = f"{event.id}: {CHANGE_TYPE} is not {UPSERT}; only a tombstone deletes"
@@ -145,6 +147,7 @@ def _tombstone(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) 
         "tweet_id": tweet_id,
         "verdict": fields.get("verdict"),
         "deleted_at": fields["deleted_at"],
+        "batch_id": event.extensions.get("batchid"),
         "event_id": event.id,
         "loaded_at": loaded_at,
     }
@@ -157,20 +160,68 @@ def _tombstone(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) 
     )
 
 
+def _scrub(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tuple[Row, ...]:
+    """Keep that the position of a tweet is to be shown no more; the tweet itself stays."""
+    tweet_id = _tweet_id(delivery.event, fields)
+    about = {"verdict_id": f"scrub-tweet-{tweet_id}", "tweet_id": tweet_id, "effect": "scrub"}
+    return _verdict(delivery, fields, about, loaded_at, up_to=0)
+
+
+def _user(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) -> tuple[Row, ...]:
+    """Keep a verdict over all posts of a user up to one of them; of two the further one counts."""
+    event = delivery.event
+    user_id = _tweet_id(event, fields, "user_id")
+    up_to = min(int(_tweet_id(event, fields, "up_to_tweet_id")), _MANY)
+    effect = "scrub" if event.type == events.USER_SCRUBBED else "delete"
+    about = {
+        "verdict_id": f"{effect}-user-{user_id}",
+        "user_id": user_id,
+        "effect": effect,
+        "up_to_tweet_id": up_to,
+    }
+    return _verdict(delivery, fields, about, loaded_at, up_to=up_to)
+
+
+def _verdict(
+    delivery: Delivery,
+    fields: Mapping[str, Any],
+    about: Mapping[str, Any],
+    loaded_at: datetime,
+    *,
+    up_to: int,
+) -> tuple[Row, ...]:
+    event = delivery.event
+    name = "scrubbed_at" if "scrubbed_at" in fields else "deleted_at"
+    decided_at = _moment(event, fields, name)
+    kept = {
+        **about,
+        "verdict": fields.get("verdict"),
+        "decided_at": fields[name],
+        "batch_id": event.extensions.get("batchid"),
+        "event_id": event.id,
+        "loaded_at": loaded_at,
+    }
+    number = sequence(events.sequence(version=up_to, observed=decided_at), loaded_at)
+    return (Row(VERDICTS, kept, number, size=len(event.data)),)
+
+
 _Maker = Callable[[Delivery, dict[str, Any], datetime], tuple[Row, ...]]
 _MAKERS: Mapping[str, _Maker] = {
     events.ENRICHED: _tweet,
     events.GAP: _gap,
     events.DELETED: _tombstone,
+    events.SCRUBBED: _scrub,
+    events.USER_DELETED: _user,
+    events.USER_SCRUBBED: _user,
 }
 
 
-def _tweet_id(event: Envelope, fields: Mapping[str, Any]) -> str:
-    tweet_id = fields.get("tweet_id")
-    if not isinstance(tweet_id, str) or not _TWEET_ID.fullmatch(tweet_id):
-        msg = f"{event.id}: tweet_id is {tweet_id!r}, not a text of 1 to 20 digits"
-        raise InvalidEvent(msg, reason_class="invalid_tweet_id")
-    return tweet_id
+def _tweet_id(event: Envelope, fields: Mapping[str, Any], name: str = "tweet_id") -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not _TWEET_ID.fullmatch(value):
+        msg = f"{event.id}: {name} is {value!r}, not a text of 1 to 20 digits"
+        raise InvalidEvent(msg, reason_class=f"invalid_{name}")
+    return value
 
 
 def _revision(event: Envelope, fields: Mapping[str, Any]) -> int:
