@@ -108,3 +108,13 @@ def test_resources_of_other_kinds_are_no_topology(tmp_path: Path) -> None:
 
     assert [topic.name for topic in declared.topics] == ["tweets-raw"]
     assert declared.subscriptions == ()
+
+
+def test_a_misspelt_kind_is_named_and_not_skipped(tmp_path: Path) -> None:
+    other = (
+        "\napiVersion: pubsub.cnrm.cloud.google.com/v1beta1"
+        "\nkind: PubSubSubscripton\nmetadata: {name: a}\nspec: {}\n"
+    )
+
+    with pytest.raises(CommandError, match=r"PubSubSubscripton a: the kind is not known"):
+        read(a_folder(tmp_path, TOPIC, other))

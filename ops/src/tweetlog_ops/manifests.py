@@ -1,7 +1,7 @@
 """The topology, read from the Config Connector manifests that deploy it.
 
-Strict: a field that is not known here stops the run, so that what is deployed is what was
-tested. Resources of other kinds (accounts, permissions, datasets) are not topology.
+Strict: a field or kind of Pub/Sub's that is not known here stops the run, so that what is deployed
+is what was tested. Resources of other APIs (accounts, permissions, datasets) are not topology.
 """
 
 import difflib
@@ -15,6 +15,8 @@ import yaml
 from tweetlog_ops.errors import CommandError
 
 _SERVICE = "tweetlog/service"
+_PUBSUB = "pubsub.cnrm.cloud.google.com/"
+_KINDS = ("PubSubTopic", "PubSubSubscription")
 _TOPIC_FIELDS = frozenset({"messageRetentionDuration"})
 _SUBSCRIPTION_FIELDS = frozenset(
     {
@@ -98,7 +100,16 @@ def _resources(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise CommandError(f"{file}: not YAML: {_one_line(reason)}", exit_code=2) from None
         for document in documents:
             if isinstance(document, dict) and "kind" in document:
+                _check_kind(file, document)
                 yield file, document
+
+
+def _check_kind(file: Path, resource: Mapping[str, Any]) -> None:
+    kind = str(resource["kind"])
+    if str(resource.get("apiVersion", "")).startswith(_PUBSUB) and kind not in _KINDS:
+        known = " and ".join(_KINDS)
+        line = f"{_where(file, resource)}: the kind is not known; Pub/Sub's are {known}"
+        raise CommandError(line, exit_code=2)
 
 
 def _topic(file: Path, resource: Mapping[str, Any]) -> Topic:
