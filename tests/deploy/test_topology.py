@@ -106,7 +106,7 @@ def command_faults(render: Render) -> Iterator[str]:
     takes = {
         "enricher": enricher.__main__._parser(),  # noqa: SLF001 - what the image runs
         "loader": loader.__main__._parser(),  # noqa: SLF001 - as above
-        "ops": cli._parser(),  # noqa: SLF001 - as above
+        "ops": cli.parser(),
     }
     for one in render:
         for container in containers(one):
