@@ -15,13 +15,27 @@ import loader.settings
 from deploy.manifests import Render, broken, environment, lines, the
 from tweetlog.settings import PREFIX, settings_of
 
-# What only a laptop needs: endpoints of the embedded servers.
+# What no manifest gives a value, and why.
 LOCAL = {
     "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": "Google's own unless said otherwise",
     "TWEETLOG_BIGQUERY_ENDPOINT": "Google's own unless said otherwise",
+    "TWEETLOG_X_BEARER_TOKEN": "a secret is no value in a manifest; it comes as a file",
+    "TWEETLOG_X_CA_FILE": "for a local X API",
+    "TWEETLOG_X_SPEED": "for a local X API",
+    "HOST": "a container's one interface",
 }
-# Where the platform has its own way.
-LISTENING = {"HOST": "a container's one interface", "PORT": "Cloud Run sets it"}
+# What is asked of X: the default is all that is free, and grows with the code (docs/x.md).
+FIELDS = {
+    f"TWEETLOG_X_{name}"
+    for name in (
+        "TWEET_FIELDS",
+        "EXPANSIONS",
+        "USER_FIELDS",
+        "MEDIA_FIELDS",
+        "PLACE_FIELDS",
+        "POLL_FIELDS",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +45,27 @@ class Service:
     settings: type
     kind: str
     file: str
-    # Which settings have no place there: the start of their help.
+    # What it is not to declare as well: names, or how the help of a setting begins.
     others: tuple[str, ...] = ()
 
     def declares(self, name: str, help: str) -> bool:
-        return not (name in LOCAL or name in LISTENING or help.startswith(self.others or ("\0",)))
+        return not (
+            name in LOCAL
+            or name in FIELDS
+            or name.startswith(self.others)
+            or help.startswith(self.others)
+        )
 
 
+# Cloud Run sets PORT itself.
+CLOUD_RUN = ("PORT", "pull:")
 SERVICES = {
     "ingestor": Service(ingestor.settings.Settings, "Deployment", "base/ingestor/deployment.yaml"),
     "enricher": Service(
-        enricher.settings.Settings, "Service", "base/run/services/enricher.yaml", ("pull:",)
+        enricher.settings.Settings, "Service", "base/run/services/enricher.yaml", CLOUD_RUN
     ),
     "loader": Service(
-        loader.settings.Settings, "Service", "base/run/services/loader.yaml", ("pull:",)
+        loader.settings.Settings, "Service", "base/run/services/loader.yaml", CLOUD_RUN
     ),
 }
 LANES = {"ingestor": ("",), "enricher": ("", "-replay"), "loader": ("", "-replay")}
