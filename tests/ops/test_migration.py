@@ -25,7 +25,7 @@ def test_a_whole_dataset_gets_its_views_renewed_and_nothing_else() -> None:
     planned = steps(read(SQL, dataset="tweetlog"), everything(), dataset="tweetlog")
 
     assert planned
-    assert all(step.words.startswith("renew view v_") for step in planned)
+    assert all(step.words.startswith("renew view ") for step in planned)
 
 
 def test_a_missing_column_is_added_with_its_type() -> None:
@@ -64,4 +64,5 @@ def test_in_the_append_layout_views_read_the_latest_versions() -> None:
     found = {one.name: one.sql for one in read(SQL, dataset="d", layout="append")}
 
     assert "tweets" not in found
-    assert "FROM d.tweets_latest AS t" in found["v_tweets"]
+    assert found["tweets_current"].endswith("SELECT * FROM d.tweets_latest")
+    assert "FROM d.tweets_current AS t" in found["v_tweets"]

@@ -22,7 +22,7 @@ FROM (
       WHERE v.verdict_id = CONCAT('scrub-user-', t.author_id)
         AND SAFE_CAST(t.tweet_id AS INT64) <= v.up_to_tweet_id
     ) AS scrubbed
-  FROM tweetlog.tweets AS t
+  FROM tweetlog.tweets_current AS t
 ) AS shown
 WHERE NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = shown.tweet_id)
   AND NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = shown.retweeted_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tweetlog_ops import data_dir
 from tweetlog_ops.errors import CommandError
+from tweetlog_ops.serving import CURRENT
 
 if TYPE_CHECKING:
     from tweetlog_ops.warehouse import Warehouse
@@ -27,7 +28,7 @@ def asked_warehouse(parsed: argparse.Namespace) -> Iterator["Warehouse"]:
 
 
 def check_applied(warehouse: "Warehouse") -> None:
-    """Raise CommandError if the warehouse was not made yet."""
-    if "v_raw_events" not in warehouse.names():
-        line = f"{warehouse.project}.{warehouse.dataset}: no warehouse there yet; "
+    """Raise CommandError if the warehouse was not made yet, or by an older tweetlog."""
+    if not warehouse.names() >= {"v_raw_events", CURRENT}:
+        line = f"{warehouse.project}.{warehouse.dataset}: no warehouse there yet, or an old one; "
         raise CommandError(line + "`tweetlog warehouse apply` makes it")

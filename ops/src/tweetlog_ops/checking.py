@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tweetlog_ops import verify
-from tweetlog_ops.statements import LATEST, for_dataset, for_layout
+from tweetlog_ops.statements import for_dataset
 from tweetlog_ops.verify import Verdict
 from tweetlog_ops.warehouse import Warehouse
 
@@ -33,11 +33,8 @@ def proven(
         "settled": now - grace if grace else tomorrow,
     }
 
-    append = LATEST in warehouse.names()
-
     def rows(sql: str) -> list[dict[str, object]]:
-        sql = for_dataset(for_layout(sql, append=append), warehouse.dataset)
-        return warehouse.query(sql, moments).dicts()
+        return warehouse.query(for_dataset(sql, warehouse.dataset), moments).dicts()
 
     whole = since is None and until is None
     return Verdict(

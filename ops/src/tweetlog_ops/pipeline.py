@@ -12,12 +12,12 @@ from typing import Self
 
 from tweetlog_local.tweets import lines
 from tweetlog_ops import data_dir as folders
-from tweetlog_ops import local_cloud, project, statements, topology
+from tweetlog_ops import local_cloud, topology
+from tweetlog_ops.applying import to_apply
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.manifests import Topology
-from tweetlog_ops.migration import steps
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
@@ -122,9 +122,8 @@ class Pipeline:
         self._announce()
 
     def _apply_warehouse(self) -> None:
-        dataset = statements.DATASET
-        wanted = statements.read(project.warehouse_sql(), dataset=dataset, layout=self._plan.layout)
-        self.warehouse.apply(steps(wanted, self.warehouse.existing(), dataset=dataset))
+        missing = to_apply(self.warehouse, layout=self._plan.layout)
+        self.warehouse.apply(missing)
 
     def _create_topology(self, endpoints: Mapping[str, str]) -> None:
         # The client knows a local server by this name in the environment, and no other way.

@@ -4,15 +4,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tweetlog_ops import serving
 from tweetlog_ops.errors import CommandError
+from tweetlog_ops.serving import Serving
 
 # What the files call the dataset.
 DATASET = "tweetlog"
 #: How tweets are kept: a row a tweet, or a row a version with a view that picks (docs/loading.md).
 LAYOUTS = ("upsert", "append")
-#: The view that stands for `tweets` in the append layout.
-LATEST = "tweets_latest"
-_TWEETS = re.compile(r"\btweetlog\.tweets\b(?!_)")
 # Not behind a quote: event types begin with the same word.
 _QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
 # BigQuery escapes a quote within quotes by a backslash.
@@ -32,13 +31,16 @@ class Statement:
     sql: str
 
 
-def read(folder: Path, *, dataset: str, layout: str = "upsert") -> tuple[Statement, ...]:
+def read(
+    folder: Path, *, dataset: str, layout: str = "upsert", served: Serving | None = None
+) -> tuple[Statement, ...]:
     """Return the statements of `tables.sql` and `views/*.sql` for this dataset, in order.
 
     Args:
         folder: the folder `warehouse/`.
         dataset: the dataset's name.
         layout: one of `LAYOUTS`; with `append`, `tables_append.sql` takes the place of `tweets`.
+        served: which table the views read; that of the layout if None.
 
     Raises:
         CommandError: if a file is missing or holds a statement that makes nothing.
@@ -49,13 +51,13 @@ def read(folder: Path, *, dataset: str, layout: str = "upsert") -> tuple[Stateme
         tables = [one for one in tables if one.name != "tweets"]
         tables += _statements(folder / "tables_append.sql")
     views = [one for file in sorted((folder / "views").glob("*.sql")) for one in _statements(file)]
-    views = [replace(one, sql=for_layout(one.sql, append=append)) for one in views]
+    served = served or Serving(serving.BY_LAYOUT[layout])
+    views = [_serving(one, served) for one in views]
     return tuple(replace(one, sql=for_dataset(one.sql, dataset)) for one in (*tables, *views))
 
 
-def for_layout(sql: str, *, append: bool) -> str:
-    """Return SQL that reads `tweetlog.tweets` for the layout in which tweets are kept."""
-    return _TWEETS.sub(f"tweetlog.{LATEST}", sql) if append else sql
+def _serving(one: Statement, served: Serving) -> Statement:
+    return replace(one, sql=serving.view(one.sql, served)) if one.name == serving.CURRENT else one
 
 
 def for_dataset(sql: str, dataset: str) -> str:

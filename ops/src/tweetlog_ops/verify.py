@@ -30,7 +30,7 @@ WITH logged AS (
   GROUP BY type, event_id
 ), loaded AS (
   SELECT 'tweetlog.tweet.received.v1' AS type, tweet_id AS row_id, COUNT(*) AS copies
-  FROM tweetlog.tweets GROUP BY tweet_id
+  FROM tweetlog.tweets_current GROUP BY tweet_id
   UNION ALL
   SELECT 'tweetlog.stream.gap.v1', gap_id, COUNT(*) FROM tweetlog.gaps GROUP BY gap_id
   UNION ALL
@@ -104,7 +104,7 @@ LIMIT 100
 # Rows whose raw event is not in the log: the event store lost it, or is behind.
 UNLOGGED = """
 SELECT tweet_id AS event_id, loaded_at
-FROM tweetlog.tweets
+FROM tweetlog.tweets_current
 WHERE loaded_at < @settled
   AND tweet_id NOT IN (
     SELECT event_id FROM tweetlog.v_raw_events

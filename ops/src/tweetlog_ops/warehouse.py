@@ -108,13 +108,20 @@ class Warehouse:
         """Return the columns of each table and view that the dataset has."""
         return {name: self._columns(name) for name in self.names()}
 
+    def labels(self, table: str) -> dict[str, str]:
+        """Return the labels of a table or view; none where it is missing."""
+        found = self._table(table) if table in self.names() else None
+        return dict(found.labels) if found else {}
+
     def _columns(self, table: str) -> tuple[str, ...]:
+        return tuple(field.name for field in self._table(table).schema)
+
+    def _table(self, table: str) -> bigquery.Table:
         path = f"{self.project}.{self.dataset}.{table}"
         try:
-            found = self._client.get_table(path, retry=_RETRY, timeout=_TIMEOUT)
+            return self._client.get_table(path, retry=_RETRY, timeout=_TIMEOUT)
         except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"{path}: {_first_line(reason)}") from None
-        return tuple(field.name for field in found.schema)
 
     def names(self) -> set[str]:
         """Return the tables and views that the dataset has; none where it is missing."""

@@ -3,10 +3,9 @@
 import argparse
 import sys
 
-from tweetlog_ops import data_dir, project, statements
+from tweetlog_ops import data_dir
 from tweetlog_ops.arguments import Commands, add_layout, add_place, command, group
 from tweetlog_ops.asked import asked_warehouse
-from tweetlog_ops.migration import steps
 
 
 def add(commands: Commands) -> None:
@@ -30,11 +29,12 @@ def add(commands: Commands) -> None:
 
 
 def _apply(parsed: argparse.Namespace) -> int:
-    wanted = statements.read(project.warehouse_sql(), dataset=parsed.dataset, layout=parsed.layout)
+    from tweetlog_ops.applying import to_apply  # noqa: PLC0415 - slow to import: only what needs it waits
+
     if not parsed.project:
         data_dir.opened(parsed.data_dir)
     with asked_warehouse(parsed) as warehouse:
-        changes = steps(wanted, warehouse.existing(), dataset=parsed.dataset)
+        changes = to_apply(warehouse, layout=parsed.layout)
         sys.stdout.writelines(f"{change.words}\n" for change in changes)
         sys.stdout.flush()
         if not parsed.dry_run:
