@@ -13,7 +13,8 @@ from typing import IO
 
 from tweetlog_ops.errors import CommandError
 
-_START_SECONDS = 30.0
+# As slow as a machine may be on which everything else starts as well.
+_START_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 # A process that dies so often in a row, each time this young, would die for ever.
 _DEATHS, _YOUNG_SECONDS = 5, 10.0
