@@ -16,6 +16,7 @@ from sqlglot import exp
 from tweetlog_local.bigquery import wire
 from tweetlog_local.bigquery.appends import Appender
 from tweetlog_local.bigquery.catalog import Relation
+from tweetlog_local.bigquery.discovery import METHODS, UPLOAD, document
 from tweetlog_local.bigquery.errors import ApiError, Changed, Injected, Invalid, NotFound
 from tweetlog_local.bigquery.faults import Faults, rule_of
 from tweetlog_local.bigquery.insert_all import Seen, insert_all
@@ -49,12 +50,13 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call of the API: the parts of its path, its query string and its JSON."""
+    """A call of the API: the parts of its path, its query string, its JSON, and the API's URL."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
     etag: str | None = None
+    root: str = ""
 
     def check(self, resource: Mapping[str, Any]) -> None:
         """Refuse a change to another state of the resource than the caller has seen."""
@@ -78,35 +80,46 @@ class Api:
         self.faults = faults
         self._seen = Seen()
         self._jobs = Jobs(warehouse)
-        self.routes = [
-            (verb, re.compile(_pattern(path)), handler) for verb, path, handler in self._table()
+        served = self._calls()
+        self.routes: list[tuple[str, re.Pattern[str], Handler]] = [
+            (verb, re.compile(_pattern(path)), handler)
+            for verb, path, handler in [
+                *((one.verb, f"/{one.path}", served[one.id]) for one in METHODS),
+                *self._others(),
+            ]
         ]
 
-    def _table(self) -> list[tuple[str, str, Handler]]:
-        project, datasets = "/projects/{project}", "/projects/{project}/datasets"
-        tables = datasets + "/{dataset}/tables"
+    def _calls(self) -> Mapping[str, Handler]:
+        """Return what serves each call of the discovery document."""
+        return {
+            "projects.list": self._list_projects,
+            "datasets.list": self._list_datasets,
+            "datasets.insert": self._insert_dataset,
+            "datasets.get": self._get_dataset,
+            "datasets.patch": self._change_dataset,
+            "datasets.update": self._change_dataset,
+            "datasets.delete": self._delete_dataset,
+            "tables.list": self._list_tables,
+            "tables.insert": self._insert_table,
+            "tables.get": self._get_table,
+            "tables.patch": self._change_table,
+            "tables.update": self._change_table,
+            "tables.delete": self._delete_table,
+            "tabledata.list": self._rows,
+            "tabledata.insertAll": self._insert_all,
+            "jobs.query": self._query,
+            "jobs.getQueryResults": self._query_results,
+            "jobs.insert": self._insert_job,
+            "jobs.get": self._get_job,
+            "jobs.list": self._list_jobs,
+            "jobs.cancel": self._cancel_job,
+        }
+
+    def _others(self) -> list[tuple[str, str, Handler]]:
         return [
-            ("POST", project + "/queries", self._query),
-            ("GET", project + "/queries/{job}", self._query_results),
-            ("POST", project + "/jobs", self._insert_job),
-            ("GET", project + "/jobs", self._list_jobs),
-            ("GET", project + "/jobs/{job}", self._get_job),
-            ("POST", project + "/jobs/{job}/cancel", self._cancel_job),
-            ("GET", datasets, self._list_datasets),
-            ("POST", datasets, self._insert_dataset),
-            ("GET", datasets + "/{dataset}", self._get_dataset),
-            ("PATCH", datasets + "/{dataset}", self._change_dataset),
-            ("PUT", datasets + "/{dataset}", self._change_dataset),
-            ("DELETE", datasets + "/{dataset}", self._delete_dataset),
-            ("GET", tables, self._list_tables),
-            ("POST", tables, self._insert_table),
-            ("GET", tables + "/{table}", self._get_table),
-            ("PATCH", tables + "/{table}", self._change_table),
-            ("PUT", tables + "/{table}", self._change_table),
-            ("DELETE", tables + "/{table}", self._delete_table),
-            ("GET", tables + "/{table}/data", self._rows),
-            ("POST", tables + "/{table}/insertAll", self._insert_all),
-            ("GET", "/projects", self._list_projects),
+            ("POST", UPLOAD, self._insert_job),
+            ("GET", r"/\$discovery/rest", self._discover),
+            ("GET", "/discovery/v1/apis/bigquery/v2/rest", self._discover),
             ("GET", "/local/stats", self._show_stats),
             ("GET", "/local/faults", self._show_faults),
             ("POST", "/local/faults", self._add_fault),
@@ -243,6 +256,9 @@ class Api:
         listed = [{"id": project, "projectReference": reference, "friendlyName": project}]
         return {"kind": "bigquery#projectList", "projects": listed}
 
+    def _discover(self, request: Request) -> Answer:
+        return document(request.root)
+
     def _show_stats(self, _: Request) -> Answer:
         return {"tables": stats_of(self._warehouse, self._stats)}
 
@@ -285,7 +301,8 @@ def _table_name(request: Request) -> TableName:
 
 
 def _pattern(path: str) -> str:
-    return "(?:/bigquery/v2)?" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path) + r"/?\Z"
+    """Return the expression for a path; `{+tableId}` is called `table`."""
+    return "(?:/bigquery/v2)?" + re.sub(r"{\+?(\w+?)(?:Id)?}", r"(?P<\1>[^/]+)", path) + r"/?\Z"
 
 
 # For what nobody foresaw: the traceback goes to stderr. A client does not retry it.
@@ -324,12 +341,15 @@ class _Connection(BaseHTTPRequestHandler):
             if match and verb == self.command:
                 path = {name: unquote(value) for name, value in match.groupdict().items()}
                 etag = self.headers.get("If-Match")
-                return handler(Request(path, dict(parse_qsl(split.query)), body, etag))
+                root = f"http://{self.headers.get('Host', '')}/"
+                return handler(Request(path, dict(parse_qsl(split.query)), body, etag, root))
         raise NotFound(f"Not found: {self.command} {split.path}")
 
     def _body(self) -> Mapping[str, Any]:
         length = int(self.headers.get("Content-Length") or 0)
         data = self.rfile.read(length) if length else b""
+        if self.headers.get_content_maintype() == "multipart":
+            return {}  # a file to load, which is refused
         if self.headers.get("Content-Encoding", "").lower() == "gzip":
             data = _decompressed(data)
         if not data:
