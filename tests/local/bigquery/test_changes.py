@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.bigquery.sql_answers import Sql
-from tweetlog_local.bigquery.errors import ApiError, InvalidQuery, NotFound
+from tweetlog_local.bigquery.errors import ApiError, InvalidQuery, NotFound, Unsupported
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.warehouse import Warehouse
 
@@ -116,6 +116,21 @@ def test_a_view_names_its_columns(sql: Sql) -> None:
     sql.run("CREATE VIEW d.v (a, b) AS SELECT id, s FROM d.t UNION ALL SELECT 9, 'x'")
 
     assert sql.rows("SELECT b FROM d.v WHERE a = 9") == [["x"]]
+
+
+def test_the_columns_of_a_view_may_be_described(sql: Sql) -> None:
+    sql.run("CREATE VIEW d.v (a OPTIONS (description = 'the id'), b) AS SELECT id, s FROM d.t")
+
+    assert sql.rows("SELECT a FROM d.v WHERE b = 'cD'") == [[2]]
+    assert sql.rows(
+        "SELECT column_name, description FROM d.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS "
+        "WHERE table_name = 'v' ORDER BY column_name"
+    ) == [["a", "the id"], ["b", None]]
+
+
+def test_another_option_of_a_view_column_is_refused(sql: Sql) -> None:
+    with pytest.raises(Unsupported, match="only descriptions are"):
+        sql.run("CREATE VIEW d.v (a OPTIONS (rounding_mode = 'x')) AS SELECT id FROM d.t")
 
 
 def test_a_view_sees_columns_as_they_are_now(sql: Sql) -> None:

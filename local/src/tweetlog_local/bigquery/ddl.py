@@ -11,6 +11,7 @@ from tweetlog_local.bigquery import dialect
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.definitions import (
     column_field,
+    column_options,
     dataset_resource,
     option_resource,
     options,
@@ -21,6 +22,7 @@ from tweetlog_local.bigquery.definitions import (
 from tweetlog_local.bigquery.dml import execute, insert_query
 from tweetlog_local.bigquery.errors import AlreadyExists, InvalidQuery, NotFound, Unsupported
 from tweetlog_local.bigquery.names import TableName
+from tweetlog_local.bigquery.schema import Field
 from tweetlog_local.bigquery.session import Outcome, Session, select
 from tweetlog_local.bigquery.translate import duckdb_sql, translate
 
@@ -84,10 +86,11 @@ def _define(
 def _create_view(statement: exp.Expr, session: Session) -> Outcome:
     name, query = _target(statement, session), _columns_named(statement)
     described = select(query, session, dry=True)
+    fields = _documented(described.fields, statement.this)
     if any(table.name == name.table and table.db == name.dataset for table in _tables(query)):
         raise InvalidQuery(f"View {name} refers to itself")
     qualified = _qualified(query, session)
-    resource = view_resource(statement, dialect.text(qualified), described.fields)
+    resource = view_resource(statement, dialect.text(qualified), fields)
     with session.warehouse.transaction():
         _, operation = _define(statement, session, resource)
     return Outcome("CREATE_VIEW", target=name, operation=operation)
@@ -114,6 +117,15 @@ def _columns_named(statement: exp.Expr) -> exp.Expr:
     ]
     first.set("expressions", renamed)
     return query
+
+
+def _documented(fields: Sequence[Field], target: exp.Expr) -> tuple[Field, ...]:
+    """Return the columns of a view with the descriptions of CREATE VIEW v (a OPTIONS (...))."""
+    columns = target.expressions if isinstance(target, exp.Schema) else [None] * len(fields)
+    return tuple(
+        replace(item, extras={**item.extras, **column_options(column)})
+        for item, column in zip(fields, columns, strict=True)
+    )
 
 
 def _tables(query: exp.Expr) -> Sequence[exp.Table]:

@@ -60,6 +60,18 @@ def column_field(column: exp.Expr) -> Field:
     return replace(item, extras=extras)
 
 
+def column_options(column: exp.Expr | None) -> dict[str, Any]:
+    """Return what the OPTIONS of a view's column set: its description."""
+    extras: dict[str, Any] = {}
+    for constraint in column.args.get("constraints") or () if column is not None else ():
+        kind = constraint.args["kind"]
+        given = options(kind) if isinstance(kind, exp.Properties) else {}
+        if set(given) != {"description"}:
+            raise Unsupported(f"{kind.sql('bigquery')} of a view's column", "only descriptions are")
+        extras |= given
+    return extras
+
+
 def primary_key(elements: Sequence[exp.Expr]) -> list[str]:
     """Return the columns of PRIMARY KEY, wherever it is written."""
     for element in elements:
