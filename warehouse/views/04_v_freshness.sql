@@ -1,5 +1,15 @@
 -- How fresh the table is: one row.
-CREATE OR REPLACE VIEW tweetlog.v_freshness
+-- Reads of each tweet what v_tweets needs, and created_at, enriched_at, loaded_at,
+-- enricher_version.
+-- Bytes: about 70 a tweet.
+CREATE OR REPLACE VIEW tweetlog.v_freshness (
+  tweets OPTIONS (description = 'How many tweets may be shown.'),
+  newest_created_at OPTIONS (description = 'When the newest of them was posted.'),
+  newest_loaded_at OPTIONS (description = 'When a row was last written.'),
+  newest_enricher_version OPTIONS (description = 'The highest version of the enricher in the table.'),
+  median_enriched_to_loaded_ms OPTIONS (description = 'Milliseconds from the publish of the enriched event to the row; the median.'),
+  p99_enriched_to_loaded_ms OPTIONS (description = 'The same, for all but the slowest 1 %.')
+)
 OPTIONS (description = 'How fresh the table is: one row.') AS
 SELECT
   COUNT(*) AS tweets,
