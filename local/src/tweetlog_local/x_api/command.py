@@ -192,6 +192,7 @@ def _add_manners(parser: argparse.ArgumentParser) -> None:
         ("keep_alive", "between two keep-alives"),
         ("rule_delay", "until a change of rules has an effect"),
         ("search_delay", "until a tweet can be found"),
+        ("job_delay", "until a compliance job has its results"),
     )
     for name, help in seconds:
         add(

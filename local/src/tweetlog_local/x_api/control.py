@@ -47,6 +47,7 @@ class Control:
             ("POST", "/_lab/begin"): self._begin,
             ("POST", "/_lab/pace"): self._pace,
             ("POST", "/_lab/reset"): self._reset,
+            ("POST", "/_lab/compliance"): self._happen,
         }
 
     def answer(self, request: Request) -> Response:
@@ -129,6 +130,15 @@ class Control:
         rate, tweets = wanted.get("rate", self._platform.rate), wanted.get("tweets")
         self._platform.pace(float(rate), None if tweets is None else int(tweets))
         return json_response(200, {})
+
+    def _happen(self, request: Request) -> Response:
+        """Let things happen to tweets and users: an event or a list of them."""
+        events = request.json()
+        told = [
+            self._platform.happen(event if isinstance(event, dict) else {})
+            for event in (events if isinstance(events, list) else [events])
+        ]
+        return json_response(200, [news.line for news in told])
 
     def _reset(self, request: Request) -> Response:
         changes = request.json() if request.body else {}

@@ -22,6 +22,8 @@ VALUES = {
 # Operators that a query of the search does not know (X docs, operators by product).
 STREAM_ONLY = frozenset({"sample", "bio", "bio_name", "bio_location"})
 _MOST_PERCENT = 100
+# Clauses that are no operator with a value.
+_PLAIN = frozenset({"word", "phrase", "#", "@", "$"})
 # Quotes hold anything but quotes; an operator's value may be quoted, a phrase may end in ~N.
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<open>\()|(?P<close>\))|(?P<not>-(?=[^\s-]))
@@ -98,6 +100,11 @@ def parsed(text: str, *, search: bool = False) -> Clause:
             "Rules must contain at least one positive, standalone operator (at position 1)."
         )
     return tree
+
+
+def has_keywords(tree: Clause) -> bool:
+    """Whether words, hashtags, mentions or cashtags are looked for, and not accounts alone."""
+    return any(positive and term.operator in _PLAIN for term, positive in _terms(tree))
 
 
 class _Parser:
@@ -204,7 +211,7 @@ def _stands_alone(term: Term) -> bool:
 
 def _complaints(term: Term, *, search: bool) -> list[str]:
     at = f"(at position {term.position})."
-    if term.operator in {"word", "phrase", "#", "@", "$"}:
+    if term.operator in _PLAIN:
         return []
     if search and term.operator in STREAM_ONLY:
         reason = "Operator is not available in current product or product packaging."

@@ -18,6 +18,8 @@ class Limit:
 #: By endpoint (X docs, "Rate limits", per app; 2026-08).
 LIMITS: Mapping[str, Limit] = {
     "stream": Limit(50),
+    "sample": Limit(50),
+    "compliance": Limit(100),
     "rules GET": Limit(450),
     "rules POST": Limit(100),
     "counts": Limit(450),

@@ -16,6 +16,7 @@ from tweetlog_local.tweets.moments import START, Moment, rfc3339
 from tweetlog_local.tweets.oddities import hostile
 from tweetlog_local.tweets.world import world
 from tweetlog_local.x_api.matching import Features, features
+from tweetlog_local.x_api.projection import loaded
 from tweetlog_local.x_api.snowflake import id_at
 
 # Every so many tweets one has a text that is out to break its reader.
@@ -81,8 +82,7 @@ def prepared(seed: int, count: int) -> Maker:
 
 def drafted(line: bytes) -> Draft:
     """Return the draft of a payload, which keeps the id it has."""
-    # Half a pair of surrogates is valid JSON and nothing that can be matched.
-    payload = orjson.loads(line.replace(b"\\ud83d", b"?"))
+    payload, _ = loaded(line)
     tweet = payload["data"]
     return Draft(
         line=line,

@@ -1,11 +1,12 @@
 """X as far as it is here: what all endpoints share, and how its time goes on."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from tweetlog_local.x_api.clock import Clock
+from tweetlog_local.x_api.compliance_jobs import Jobs
 from tweetlog_local.x_api.connections import Connection, Connections
 from tweetlog_local.x_api.faults import Faults
 from tweetlog_local.x_api.limits import LIMITS, Limiter
@@ -17,6 +18,7 @@ from tweetlog_local.x_api.snowflake import id_at
 from tweetlog_local.x_api.tiers import TIERS
 from tweetlog_local.x_api.timeline import Post, Timeline
 from tweetlog_local.x_api.usage import Usage
+from tweetlog_local.x_api.verdicts import News, Verdicts
 
 STREAM = "/2/tweets/search/stream"
 # The bits of an id between its moment and its number: which machine made it. Ours, and those put
@@ -36,6 +38,9 @@ class Reader(Protocol):
 
     def give(self, posts: list[Post]) -> None:
         """Take tweets that are due."""
+
+    def tell(self, news: News) -> None:
+        """Take an event of the compliance streams."""
 
     def tick(self) -> None:
         """Do what is due by itself."""
@@ -60,6 +65,9 @@ class Platform:
         self.limits = Limiter(LIMITS, clock.lasting(1))
         self.usage = Usage(settings.month_cap)
         self.connections = Connections(clock.lasting(settings.ghost))
+        self.verdicts = Verdicts(self._author_of)
+        self.jobs = Jobs(self.verdicts, processing=settings.job_delay, lasting=clock.lasting(1))
+        self.news: list[tuple[float, News]] = []
         self.faults = Faults(STREAM)
         self.log = Log()
         self.readers: list[Reader] = []
@@ -117,6 +125,19 @@ class Platform:
         for _ in range(self._missing(now)):
             self._happen(now)
 
+    def happen(self, event: Mapping[str, Any]) -> News:
+        """Let something happen to a tweet or user, and let the compliance streams tell it.
+
+        Raises:
+            EventError: if that does not happen on X.
+        """
+        now = self.clock.now()
+        news = self.verdicts.happen(event, now)
+        self.news.append((now, news))
+        for reader in self.readers:
+            reader.tell(news)
+        return news
+
     def put_in(self, draft: Draft, *, keep_id: bool = False) -> Post:
         """Let a tweet from outside happen: now, or where its id says.
 
@@ -131,6 +152,10 @@ class Platform:
         id = id_at(ms, _PUT_IN | self._put_in & 0xFFF)
         line = draft.stamped(draft.line, id, ms)
         return self._exist(id, now, drafted(line), line)
+
+    def _author_of(self, id: int) -> str | None:
+        post = self.timeline.get(id)
+        return post.author_id if post else None
 
     def _missing(self, now: float) -> int:
         left = _AT_ONCE if self.until is None else self.until - self.made
@@ -155,7 +180,8 @@ class Platform:
         )
         if draft.reused:
             post.draft = draft
-        heapq.heappush(self._due, (at + self._latency(), id, post))
+        post.due = at + self._latency()
+        heapq.heappush(self._due, (post.due, id, post))
         return post
 
     def _matched(self, draft: Draft, at: float) -> tuple[Rule, ...]:

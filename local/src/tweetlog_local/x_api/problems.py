@@ -89,6 +89,7 @@ USAGE_CAP = _json(
         "type": _HOST + "usage-capped",
     },
 )
+
 INTERNAL = _generic(500, "Internal Server Error")
 UNAVAILABLE = _generic(503, "Service Unavailable")
 _PAGE = b"<html><head><title>503</title></head><body>Over capacity</body></html>\n"
@@ -127,6 +128,14 @@ def invalid_request(*errors: Mapping[str, Any]) -> Problem:
 def invalid_parameter(name: str, values: Sequence[str], message: str) -> Problem:
     """Return the answer to one parameter that X does not take."""
     return invalid_request({"parameters": {name: list(values)}, "message": message})
+
+
+def conflict(detail: str) -> Problem:
+    """Return the answer to what cannot be done while something else is under way."""
+    return _json(
+        409,
+        {"title": "Conflict", "detail": detail, "status": 409, "type": _HOST + "conflict"},
+    )
 
 
 def rule_cap(most: int) -> Problem:

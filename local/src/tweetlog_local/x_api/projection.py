@@ -3,7 +3,7 @@
 X gives `id`, `text` and `edit_history_tweet_ids` by itself, everything else on request.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,8 @@ _ALSO = {
     "edit_history_tweet_ids": "edit_history_post_ids",
     "note_tweet": "note_post",
 }
+# The half of a pair that the made-up tweets have, and what stands for it meanwhile.
+_HALF, _STAND_IN = b"\\ud83d", "\ue000".encode()
 
 
 class UnknownValueError(ValueError):
@@ -145,10 +147,26 @@ def projection(query: Mapping[str, list[str]]) -> Projection:
     return Projection(*(_asked(query, name) for name in PARAMETERS))
 
 
-def rendered(shown: Mapping[str, Any], matched: Iterable[Mapping[str, str]] = ()) -> bytes:
-    """Return a payload as a line of the stream, without the line's end."""
-    rules = list(matched)
-    return orjson.dumps({**shown, "matching_rules": rules} if rules else shown)
+def loaded(line: bytes) -> tuple[Any, bool]:
+    """Return a kept payload, and whether half a pair of surrogates in it was put aside.
+
+    X can send one, since JSON can; Python's text cannot hold it.
+    """
+    half = _HALF in line
+    return orjson.loads(line.replace(_HALF, _STAND_IN) if half else line), half
+
+
+def dumped(value: object, *, half: bool) -> bytes:
+    """Return what was loaded as JSON again."""
+    data = orjson.dumps(value)
+    return data.replace(_STAND_IN, _HALF) if half else data
+
+
+def rendered(line: bytes, projection: Projection, rules: Sequence[Mapping[str, str]] = ()) -> bytes:
+    """Return a kept payload as a stream gives it, without the end of the line."""
+    payload, half = loaded(line)
+    shown = projection.of(payload)
+    return dumped({**shown, "matching_rules": rules} if rules else shown, half=half)
 
 
 def _asked(query: Mapping[str, list[str]], name: str) -> frozenset[str]:

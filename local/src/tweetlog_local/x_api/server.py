@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetlog_local.x_api import problems
-from tweetlog_local.x_api.api import Api, Opening
+from tweetlog_local.x_api.api import Api, gives
 from tweetlog_local.x_api.clock import Clock
+from tweetlog_local.x_api.connections import Connection
 from tweetlog_local.x_api.control import Control
 from tweetlog_local.x_api.faults import Fault
 from tweetlog_local.x_api.framing import Gzip, Identity
 from tweetlog_local.x_api.http import BadRequestError, Request, Response, head, json_response, read
 from tweetlog_local.x_api.log import Entry
 from tweetlog_local.x_api.platform import Platform
+from tweetlog_local.x_api.routing import Opening
 from tweetlog_local.x_api.settings import Settings, changed
+from tweetlog_local.x_api.snowflake import id_at
 from tweetlog_local.x_api.streams import Stream, Wire
 from tweetlog_local.x_api.timeline import Post
+from tweetlog_local.x_api.verdicts import News
 
 if TYPE_CHECKING:
     from tweetlog_local.x_api.certificates import Tls
@@ -122,7 +126,7 @@ class _Server:
     def _begin_anew(self, settings: Settings) -> None:
         self._settings = settings
         self._platform = Platform(settings, Clock(speed=settings.speed))
-        self._api = Api(self._platform)
+        self._api = Api(self._platform, self._end)
         self._control = Control(self._platform, self._refuse_if_asked, self.reset)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -211,9 +215,12 @@ class _Server:
             writer.write(response.bytes(packed=request.takes_gzip))
             await writer.drain()
             return
+        platform = self._platform
         stream = self._opened(request, opening, entry, writer)
         stream.start(packed=request.takes_gzip, headers=headers)
-        platform = self._platform
+        stream.begin_with(self._before(opening))
+        for news in self._told_before(opening):
+            stream.tell(news)
         platform.begin()
         platform.readers.append(stream)
         try:
@@ -229,8 +236,36 @@ class _Server:
         entry |= {"status": 200, "connection": connection.id}
         wire = Wire(writer, Gzip() if request.takes_gzip else Identity())
         return Stream(
-            self._platform, connection, wire, request.path, opening.projection, _matched, entry
+            self._platform,
+            connection,
+            wire,
+            request.path,
+            opening.projection,
+            wants=lambda post: self._is_given(opening, post),
+            tells=lambda news: news.is_on(opening.endpoint, opening.partition),
+            entry=entry,
+            ends_at_last=opening.between is not None,
         )
+
+    def _is_given(self, opening: Opening, post: Post) -> bool:
+        return gives(opening, post) and not self._platform.verdicts.hides(post.id, post.author_id)
+
+    def _before(self, opening: Opening) -> list[Post]:
+        """Return the tweets that a stream begins with: a backfill, or a recovery."""
+        now = self._platform.clock.now()
+        start, end = opening.between or (now - 60 * opening.backfill_minutes, now)
+        first, last = id_at(int(start * 1000)), id_at(int(end * 1000) + 1)
+        return [post for post in self._platform.timeline.between(first, last) if post.due <= now]
+
+    def _told_before(self, opening: Opening) -> list[News]:
+        start = self._platform.clock.now() - 60 * opening.backfill_minutes
+        return [news for at, news in self._platform.news if at >= start]
+
+    def _end(self, connection: Connection) -> None:
+        """End the stream of a connection, if it is open."""
+        for stream in list(self._platform.readers):
+            if stream.connection is connection:
+                stream.kill("closed through the connections API")
 
     def _has_room(self, endpoint: str) -> bool:
         """Whether one stream more may open, perhaps in the place of another."""
@@ -241,7 +276,7 @@ class _Server:
         if self._settings.second == "reject":
             return False
         oldest = counted[0]
-        for stream in platform.readers:
+        for stream in list(platform.readers):
             if stream.connection is oldest:
                 stream.kill("replaced by another connection")
         platform.connections.forget(oldest, platform.clock.now())
@@ -286,10 +321,6 @@ class _Server:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _matched(post: Post) -> bool:
-    return bool(post.matched)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -28,6 +28,7 @@ class Settings:
         ghost: for how long a stream that its client broke off is counted on.
         rule_delay: from a change of rules to its effect.
         search_delay: from a tweet to its being found.
+        job_delay: from the upload to a compliance job to its results.
         slow_reader: bytes that may wait for a reader before it is cut off.
         month_cap: tweets a month.
     """
@@ -52,6 +53,7 @@ class Settings:
     keep_alive: float = 20.0
     rule_delay: float = 20.0
     search_delay: float = 10.0
+    job_delay: float = 10.0
     slow_reader: int = 8_000_000
     month_cap: int = 3_000_000
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,9 +18,11 @@ from tweetlog_local.x_api.log import Entry
 from tweetlog_local.x_api.platform import Platform
 from tweetlog_local.x_api.projection import Projection, rendered
 from tweetlog_local.x_api.timeline import Post
+from tweetlog_local.x_api.verdicts import News
 
 # What a made reader may have before it (a rate of 0): about this much is under way at once.
 _FULL = 1_000_000
+_AT_ONCE = 100
 _HALF_A_TWEET = b'{"data":{"id":"17900000000000000'
 _UNKNOWN = {"stream_notice": {"kind": "made_up", "detail": "A type of message that is new."}}
 _BARE_ERROR = {
@@ -73,6 +76,8 @@ class Stream:
 
     Attributes:
         wants: which tweets it gives.
+        tells: which events about tweets and users it gives.
+        ends_at_last: whether it ends when it has given what it began with: a recovery.
         sent: how many it gave.
         ended: is set when it is over.
     """
@@ -83,14 +88,16 @@ class Stream:
     path: str
     projection: Projection
     wants: Callable[[Post], bool]
+    tells: Callable[[News], bool]
     entry: Entry
+    ends_at_last: bool = False
     sent: int = 0
     over: bool = False
     muted: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _last: float = 0.0
     _stalled_until: float = 0.0
-    _held: list[Post] = field(default_factory=list)
+    _held: deque[Post] = field(default_factory=deque)
     _late: list[bytes] = field(default_factory=list)
 
     def start(self, *, packed: bool, headers: dict[str, str]) -> None:
@@ -106,27 +113,32 @@ class Stream:
         if not wanted or self.over or self.muted:
             return
         if self._stalled():
-            self._held += wanted
+            self._held.extend(wanted)
         elif self.platform.faults.concern_lines(self.path):
             self._give_one_by_one(wanted)
         else:
             self._give_together(wanted)
 
-    def give_line(self, line: bytes) -> None:
-        """Send what is no tweet, as one line."""
-        if not self.over and not self.muted:
-            self._write(line + b"\r\n")
+    def begin_with(self, posts: Iterable[Post]) -> None:
+        """Give tweets that were before, as fast as they are read."""
+        self._held.extend(posts)
+
+    def tell(self, news: News) -> None:
+        """Take an event of the compliance streams."""
+        if self.tells(news) and not self.over and not self.muted:
+            self._write(orjson.dumps(news.line) + b"\r\n")
+            self.sent += 1
 
     def tick(self) -> None:
         """Do what is due by itself: faults, what a stall held back, keep-alives."""
         if self.over or self._stalled():
             return
-        if self._held:
-            held, self._held = self._held, []
-            self.give(held)
+        self._give_held()
+        self._end_at_last()
         self._idle_fault()
         self._keep_alive()
         self._check_reader()
+        self._check_cap()
 
     @property
     def full(self) -> bool:
@@ -160,7 +172,7 @@ class Stream:
             fault = self.platform.faults.on_stream(self.path, self.sent, idle=False)
             if fault and not self._happens(fault, line):
                 if self._stalled():
-                    self._held += posts[at:]
+                    self._held.extendleft(reversed(posts[at:]))
                 return
             self._give_one(post, line)
 
@@ -226,6 +238,15 @@ class Stream:
             if fault:
                 self._happens(fault, _HALF_A_TWEET)
 
+    def _give_held(self) -> None:
+        while self._held and not (self.full or self.over or self.muted or self._stalled()):
+            count = min(len(self._held), _AT_ONCE)
+            self.give([self._held.popleft() for _ in range(count)])
+
+    def _end_at_last(self) -> None:
+        if self.ends_at_last and not self._held:
+            self.kill("recovery complete")
+
     def _keep_alive(self) -> None:
         clock = self.platform.clock
         silence = clock.now() - self._last
@@ -237,6 +258,11 @@ class Stream:
         if not self.over and settings.rate and self.wire.waiting() > settings.slow_reader:
             self.wire.writer.transport.abort()
             self.close("SlowReader")
+
+    def _check_cap(self) -> None:
+        platform = self.platform
+        if not self.over and platform.usage.is_used_up(platform.clock.now()):
+            self.kill("usage cap exceeded")
 
     def _stalled(self) -> bool:
         return self.platform.clock.now() < self._stalled_until
@@ -266,19 +292,9 @@ class Stream:
 
     def _rendered(self, line: bytes, post: Post) -> bytes:
         rules = [rule.named() for rule in post.matched]
-        return shown_line(line, self.projection, rules) + b"\r\n"
+        return rendered(line, self.projection, rules) + b"\r\n"
 
 
-def shown_line(line: bytes, projection: Projection, rules: Sequence[dict[str, str]] = ()) -> bytes:
-    """Return a kept tweet as a request gets to see it."""
-    # Half a pair of surrogates cannot be parsed, and goes out as it came in.
-    half = b"\\ud83d" in line
-    payload = orjson.loads(line.replace(b"\\ud83d", _MARK) if half else line)
-    shown = rendered(projection.of(payload), rules)
-    return shown.replace(_MARK, b"\\ud83d") if half else shown
-
-
-_MARK = "\ue000".encode()
 _REASONS = {"end_slow_reader": "SlowReader", "reset": "UpstreamUncleanDisconnect"}
 _SAID = {
     "unknown_message": orjson.dumps(_UNKNOWN),

@@ -19,6 +19,7 @@ class Post:
 
     Attributes:
         at: where its body lies in the file, and how long it is.
+        due: when the streams get it, in seconds since 1970.
         matched: the rules in effect at its moment that it matches.
         delivered: how often it was written to a stream.
         found: how often the search or a lookup gave it.
@@ -31,6 +32,7 @@ class Post:
     matched: tuple[Rule, ...]
     delivered: int = 0
     found: int = 0
+    due: float = 0.0
     draft: Draft | None = field(default=None, repr=False)
 
 
