@@ -52,6 +52,9 @@ def test_every_command_has_help_with_an_example(
         (("run", "--tweets", "-5"), "'-5' is not a whole number"),
         (("run", "--tweets", "many"), "'many' is not a whole number"),
         (("run", "--delivery", "pigeon"), "invalid choice: 'pigeon'"),
+        (("deadletters", "redrive"), "say which: ids, or --stage and --reason-class, or --all"),
+        (("deadletters", "discard", "1", "--why", " "), "--why is empty"),
+        (("deadletters", "list"), "no data here yet"),
         (("sing",), "invalid choice: 'sing'"),
     ],
 )
@@ -60,7 +63,7 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(
 ) -> None:
     place = () if arguments[0] == "sing" else ("--data-dir", str(tmp_path / "data"))
 
-    code = exit_code(arguments[0], *place, *arguments[1:])
+    code = exit_code(*arguments, *place)
 
     last = capsys.readouterr().err.splitlines()[-1]
     assert code == 2

@@ -41,6 +41,11 @@ def table(columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def safe(text: str) -> str:
+    """Return text that can be shown: what moves the cursor, reorders or hides is written out."""
+    return "".join(one if _is_shown(one) else _escaped(one) for one in text)
+
+
 def plain(value: Any) -> Any:
     """Return a BigQuery value as JSON can hold it: times in ISO 8601, bytes in base64."""
     if isinstance(value, datetime | date | time):
@@ -83,8 +88,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "NULL" if value is None else _text(value)
-    return "".join(one if _is_shown(one) else _escaped(one) for one in text)
+    return safe("NULL" if value is None else _text(value))
 
 
 def _is_shown(character: str) -> bool:

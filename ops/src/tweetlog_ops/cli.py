@@ -8,11 +8,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from tweetlog_ops.commands import chaos, query, run, verify, warehouse
+from tweetlog_ops.commands import chaos, deadletters, query, run, verify, warehouse
 from tweetlog_ops.errors import CommandError
 
 # In the order in which help shows them.
-_COMMANDS = (run, chaos, query, verify, warehouse)
+_COMMANDS = (run, chaos, query, verify, deadletters, warehouse)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ class Running:
     pubsub: str
     control: str
     bigquery: str
+    bigquery_grpc: str = ""
     processes: dict[str, int] = field(default_factory=dict)
 
 
@@ -56,6 +57,11 @@ class DataDir:
     def cursor(self) -> Path:
         """How far the ingestor has read."""
         return self.path / "cursor.json"
+
+    @property
+    def lanes(self) -> Path:
+        """What commands started for a while: a file a command, by its process id."""
+        return self.path / "lanes"
 
     @property
     def running(self) -> Path:

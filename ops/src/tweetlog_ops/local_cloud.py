@@ -1,19 +1,20 @@
 """The local cloud: the embedded servers and the three services, as real processes."""
 
 import json
+import os
 import random
 import socket
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tweetlog_ops import data_dir as folders
-from tweetlog_ops.data_dir import DataDir
+from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.plan import Plan
-from tweetlog_ops.processes import Process, Program, end_leftovers
+from tweetlog_ops.processes import Process, Program, end_leftovers, is_alive
 from tweetlog_ops.warehouse import Warehouse
 
 PROJECT = "tweetlog-local"
@@ -48,6 +49,12 @@ def servers(*, pubsub: int = 0, bigquery: int = 0) -> Servers:
     """Return the servers' ports: those that were asked for, else ones that nothing listens on."""
     free = free_ports(4)
     return Servers(bigquery or free[0], free[1], pubsub or free[2], free[3])
+
+
+def ports_of(run: Running) -> Servers:
+    """Return the ports of the servers of a run."""
+    addresses = (run.bigquery, run.bigquery_grpc, run.pubsub, run.control)
+    return Servers(*(int(address.rpartition(":")[2]) for address in addresses))
 
 
 def bigquery(folder: DataDir, ports: Servers) -> Program:
@@ -139,7 +146,8 @@ def warehouse(folder: DataDir) -> Iterator[Warehouse]:
 
 
 def clear_leftovers(folder: DataDir) -> None:
-    """End what a killed run left behind in the folder, which the caller has locked."""
+    """End what killed commands left behind in the folder, which the caller has locked."""
+    clear_lanes(folder)
     try:
         left = json.loads(folder.running.read_text())
         end_leftovers(left.get("processes", {}), MODULES)
@@ -147,3 +155,27 @@ def clear_leftovers(folder: DataDir) -> None:
         pass
     with suppress(FileNotFoundError):
         folder.running.unlink()
+
+
+def note_lanes(folder: DataDir, pids: Mapping[str, int]) -> None:
+    """Write down what this command has started for a while."""
+    folder.lanes.mkdir(exist_ok=True)
+    _lanes_of(folder, os.getpid()).write_text(json.dumps(dict(pids)))
+
+
+def forget_lanes(folder: DataDir) -> None:
+    """Take back what `note_lanes` wrote: all of it has been stopped."""
+    _lanes_of(folder, os.getpid()).unlink(missing_ok=True)
+
+
+def clear_lanes(folder: DataDir) -> None:
+    """End what commands that were killed had started for a while."""
+    for note in folder.lanes.glob("*.json"):
+        if not is_alive(int(note.stem)):
+            with suppress(ValueError):  # killed while it wrote
+                end_leftovers(json.loads(note.read_text()), MODULES)
+            note.unlink(missing_ok=True)
+
+
+def _lanes_of(folder: DataDir, pid: int) -> Path:
+    return folder.lanes / f"{pid}.json"

@@ -190,6 +190,7 @@ class Pipeline:
             pubsub=f"{HOST}:{self._ports.pubsub}",
             control=self.control,
             bigquery=self.bigquery,
+            bigquery_grpc=f"{HOST}:{self._ports.bigquery_grpc}",
             processes={name: process.pid for name, process in self._processes.items()},
         )
         folders.announce(self._folder, run)

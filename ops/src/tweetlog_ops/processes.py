@@ -142,6 +142,11 @@ def end_leftovers(pids: Mapping[str, int], modules: Sequence[str]) -> None:
             _await_end(pid)
 
 
+def is_alive(pid: int) -> bool:
+    """Return whether there is such a process."""
+    return bool(_command(pid))
+
+
 def _await_end(pid: int) -> None:
     deadline = time.monotonic() + 10
     while _command(pid) and time.monotonic() < deadline:

@@ -21,7 +21,17 @@ from tweetlog_ops.statements import DATASET
 # The client's own default hides a server that is down for ten minutes.
 _RETRY = DEFAULT_RETRY.with_timeout(20.0)
 _TIMEOUT = 60.0
-_NO_MOMENTS: Mapping[str, datetime] = MappingProxyType({})
+#: What a query may be given by name; a sequence is an array of texts.
+Parameter = datetime | str | int | Sequence[str]
+_NONE: Mapping[str, Parameter] = MappingProxyType({})
+
+
+# What BigQuery says of rows that were streamed a moment ago.
+_STREAMING = "rows in the streaming buffer"
+
+
+class StillStreaming(CommandError):  # noqa: N818 - named for what is true of the rows
+    """Raised when rows are so young that BigQuery does not let them be changed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +68,47 @@ class Warehouse:
         except GoogleAuthError as reason:
             raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
 
-    def query(self, sql: str, moments: Mapping[str, datetime] = _NO_MOMENTS) -> Rows:
+    def query(self, sql: str, parameters: Mapping[str, Parameter] = _NONE) -> Rows:
         """Return the answer to a query; unqualified names are of this dataset.
 
         Args:
             sql: the query, in BigQuery's SQL.
-            moments: the query's parameters, by name.
+            parameters: the query's parameters, by name.
 
         Raises:
             CommandError: with BigQuery's own reason.
         """
+        found = self._result(sql, parameters)
+        return Rows(
+            tuple(field.name for field in found.schema),
+            tuple(field.field_type for field in found.schema),
+            tuple(row.values() for row in found),
+        )
+
+    def change(self, sql: str, parameters: Mapping[str, Parameter] = _NONE) -> int:
+        """Run a statement that changes rows; return how many it changed.
+
+        Raises:
+            StillStreaming: if BigQuery cannot change some of them yet.
+            CommandError: with BigQuery's own reason.
+        """
+        try:
+            return int(self._result(sql, parameters).num_dml_affected_rows or 0)
+        except CommandError as reason:
+            if _STREAMING in str(reason):
+                raise StillStreaming(str(reason)) from None
+            raise
+
+    def _result(self, sql: str, parameters: Mapping[str, Parameter]) -> Any:
         config = bigquery.QueryJobConfig(
             default_dataset=f"{self.project}.{self.dataset}",
-            query_parameters=[
-                bigquery.ScalarQueryParameter(name, "TIMESTAMP", moment)
-                for name, moment in moments.items()
-            ],
+            query_parameters=[_parameter(*one) for one in parameters.items()],
         )
         try:
             job = self._client.query(
                 sql, job_config=config, retry=_RETRY, timeout=_TIMEOUT, job_retry=None
             )
-            found = job.result(retry=_RETRY, timeout=_TIMEOUT)
+            return job.result(retry=_RETRY, timeout=_TIMEOUT)
         except exceptions.GoogleAPICallError as reason:
             raise CommandError(f"query refused: {_first_line(reason.message)}") from None
         except exceptions.RetryError as reason:
@@ -88,11 +117,6 @@ class Warehouse:
             raise CommandError(f"warehouse not reachable: {_first_line(reason)}") from None
         except GoogleAuthError as reason:
             raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
-        return Rows(
-            tuple(field.name for field in found.schema),
-            tuple(field.field_type for field in found.schema),
-            tuple(row.values() for row in found),
-        )
 
     def apply(self, steps: Sequence[Step]) -> None:
         """Make the dataset if it is missing, and every change."""
@@ -134,6 +158,18 @@ class Warehouse:
             return set()
         except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
+
+
+def _parameter(
+    name: str, value: Parameter
+) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
+    if isinstance(value, datetime):
+        return bigquery.ScalarQueryParameter(name, "TIMESTAMP", value)
+    if isinstance(value, int):
+        return bigquery.ScalarQueryParameter(name, "INT64", value)
+    if isinstance(value, str):
+        return bigquery.ScalarQueryParameter(name, "STRING", value)
+    return bigquery.ArrayQueryParameter(name, "STRING", list(value))
 
 
 def _first_line(reason: object) -> str:

@@ -21,12 +21,16 @@ USER_DELETED = "tweetlog.user.deleted.v1"
 USER_SCRUBBED = "tweetlog.user.scrubbed.v1"
 GAP = "tweetlog.stream.gap.v1"
 REJECTED = "tweetlog.event.rejected.v1"
+REDRIVEN = "tweetlog.deadletter.redriven.v1"
+DISCARDED = "tweetlog.deadletter.discarded.v1"
 
 #: Where a tweet comes from, whether by stream, search or file.
 TWEETS = "//api.x.com/2/tweets"
 ENRICHER = "//tweetlog/enricher"
 INGESTOR = "//tweetlog/ingestor"
 COMPLIANCE = "//api.x.com/2/compliance"
+
+OPERATOR = "//tweetlog/operator"
 
 #: The extension of a raw event out of which something was scrubbed; its value says what: `geo`.
 MARK = "scrubbed"
@@ -263,5 +267,7 @@ def types() -> Mapping[str, str]:
         USER_SCRUBBED,
         GAP,
         REJECTED,
+        REDRIVEN,
+        DISCARDED,
     )
     return {one: dataschema(one) for one in every}

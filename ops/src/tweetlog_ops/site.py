@@ -1,0 +1,207 @@
+"""Where a command publishes and asks, and the services that take from there.
+
+In the cloud they run. On one machine a command finds the servers of a `tweetlog run` that is under
+way, or starts them for as long as it takes; so it does with the services of a lane.
+"""
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from tweetlog_ops import data_dir as folders
+from tweetlog_ops import local_cloud, manifests, project, topology
+from tweetlog_ops.applying import to_apply
+from tweetlog_ops.data_dir import DataDir, Running
+from tweetlog_ops.errors import CommandError
+from tweetlog_ops.lane import LIVE, Lane
+from tweetlog_ops.local_cloud import HOST, PROJECT, VERSIONS
+from tweetlog_ops.processes import Process, Program
+from tweetlog_ops.warehouse import Warehouse
+
+_LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A project: its topics and its warehouse.
+
+    Attributes:
+        project: the project's name.
+        warehouse: its warehouse.
+        local: what runs on this machine; None in the cloud.
+    """
+
+    project: str
+    warehouse: Warehouse
+    local: "LocalServices | None" = None
+
+    def start(self, lane: Lane, *, table: str | None = None) -> None:
+        """Have the services of a lane take from it; in the cloud they do.
+
+        Args:
+            lane: the lane.
+            table: where its loader is to write tweets; by default where the folder keeps them.
+        """
+        if self.local:
+            self.local.start(lane, self.warehouse, table)
+
+    def tend(self) -> None:
+        """Start again what died of what was started for this command.
+
+        Raises:
+            CommandError: if it dies again and again, or the run that was found has ended.
+        """
+        if self.local:
+            self.local.tend()
+
+    def backlog(self, *subscriptions: str) -> int | None:
+        """Return how many messages wait in these; None in the cloud."""
+        return self.local.backlog(subscriptions) if self.local else None
+
+    def drain(self, *subscriptions: str, look: Callable[[], None] = lambda: None) -> None:
+        """Wait until nothing waits in these; in the cloud return at once.
+
+        Args:
+            subscriptions: their names.
+            look: is called now and then, to show progress.
+        """
+        while self.backlog(*subscriptions):
+            self.tend()
+            look()
+            time.sleep(_LOOK_SECONDS)
+
+
+@dataclass(slots=True)
+class LocalServices:
+    """The embedded servers, and the services that were started for a command.
+
+    Attributes:
+        folder: the data folder.
+        run: where the servers are.
+        ours: whether they were started for this command, and not found.
+        stack: stops what was started, in the reverse order.
+    """
+
+    folder: DataDir
+    run: Running
+    ours: bool
+    stack: ExitStack
+    started: dict[str, Process] = field(default_factory=dict)
+
+    def start(self, lane: Lane, warehouse: Warehouse, table: str | None) -> None:
+        """Start a lane's loader and enricher, unless they run."""
+        if lane is LIVE and not self.ours:
+            return  # the run that was found has its own
+        programs = _consumers(lane, self.run, warehouse, table)
+        fresh = [one for one in programs if one.name not in self.started]
+        for process in [self.spawn(program) for program in fresh]:
+            process.ready()
+
+    def spawn(self, program: Program) -> Process:
+        """Start a program, and write down that we did, for the case that we are killed."""
+        process = self.started[program.name] = Process(program, self.folder.logs)
+        self.stack.callback(process.stop)
+        self._note()
+        return process
+
+    def tend(self) -> None:
+        """Start again what died."""
+        if not self.ours and folders.running(self.folder) is None:
+            raise CommandError("the run that this command was using has ended; repeat the command")
+        revived = [process.revive() for process in self.started.values()]
+        if any(revived):
+            self._note()
+
+    def backlog(self, subscriptions: Sequence[str]) -> int:
+        """Return how many messages wait in these."""
+        found = local_cloud.stats(self.run.control).get("subscriptions", {})
+        names = [f"projects/{PROJECT}/subscriptions/{name}" for name in subscriptions]
+        if not all(name in found for name in names):
+            return 1  # the server is being started again: it is not known to hold nothing
+        return sum(int(found[name]["backlog"]) for name in names)
+
+    def _note(self) -> None:
+        pids = {name: process.pid for name, process in self.started.items()}
+        local_cloud.note_lanes(self.folder, pids)
+
+
+@contextmanager
+def opened(parsed: argparse.Namespace) -> Iterator[Site]:
+    """Reach the site that was asked for: in the cloud by project, else in the data folder."""
+    if parsed.project:
+        yield Site(parsed.project, Warehouse(parsed.project, parsed.dataset))
+        return
+    folder = folders.existing(parsed.data_dir)
+    signal.signal(signal.SIGTERM, _end)
+    with ExitStack() as stack:
+        local = _local(folder, stack)
+        # The client knows a local server by this name in the environment, and no other way.
+        os.environ["PUBSUB_EMULATOR_HOST"] = local.run.pubsub
+        warehouse = Warehouse(PROJECT, endpoint=f"http://{local.run.bigquery}")
+        if local.ours:
+            layout = "append" if VERSIONS in warehouse.names() else "upsert"
+            warehouse.apply(to_apply(warehouse, layout=layout))
+            _serve_topics(local)
+        yield Site(PROJECT, warehouse, local)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Turn SIGTERM into an end that stops what was started."""
+    raise SystemExit(128 + number)
+
+
+def _local(folder: DataDir, stack: ExitStack) -> LocalServices:
+    """Return the servers that are found, or start the embedded BigQuery."""
+    stack.callback(local_cloud.forget_lanes, folder)
+    found = folders.running(folder)
+    if found is not None:
+        local_cloud.clear_lanes(folder)
+        return LocalServices(folder, found, ours=False, stack=stack)
+    stack.enter_context(folders.locked(folder))
+    local_cloud.clear_leftovers(folder)
+    ports = local_cloud.servers()
+    run = Running(
+        pid=os.getpid(),
+        pubsub=f"{HOST}:{ports.pubsub}",
+        control=f"{HOST}:{ports.control}",
+        bigquery=f"{HOST}:{ports.bigquery}",
+        bigquery_grpc=f"{HOST}:{ports.bigquery_grpc}",
+    )
+    local = LocalServices(folder, run, ours=True, stack=stack)
+    local.spawn(local_cloud.bigquery(folder, ports)).ready()
+    return local
+
+
+def _serve_topics(local: LocalServices) -> None:
+    """Start the embedded Pub/Sub, every subscription for pulling, and say where all of it is."""
+    local.spawn(local_cloud.pubsub(local.folder, local_cloud.ports_of(local.run))).ready()
+    declared = manifests.read(project.platform_manifests())
+    topology.apply(declared, project=PROJECT, services={})
+    local.stack.callback(local.folder.running.unlink, missing_ok=True)
+    folders.announce(local.folder, local.run)
+
+
+def _consumers(
+    lane: Lane, run: Running, warehouse: Warehouse, table: str | None
+) -> Sequence[Program]:
+    """Return the loader and the enricher of a lane, as programs that pull."""
+    raw, enriched = lane.subscriptions
+    common = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": run.pubsub}
+    loader = common | {
+        "TWEETLOG_SUBSCRIPTION": enriched,
+        "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": run.bigquery_grpc,
+    }
+    if table:
+        loader["TWEETLOG_TWEETS_TABLE"] = table
+    elif VERSIONS in warehouse.names():
+        loader |= {"TWEETLOG_LAYOUT": "append", "TWEETLOG_TWEETS_TABLE": VERSIONS}
+    enricher = common | {"TWEETLOG_SUBSCRIPTION": raw, "TWEETLOG_ENRICHED_TOPIC": lane.enriched}
+    return (
+        Program(f"loader-{lane.name}", "loader", ("pull",), loader),
+        Program(f"enricher-{lane.name}", "enricher", ("pull",), enricher),
+    )
