@@ -51,6 +51,13 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """An event that the source itself states: a hole in a stream."""
+
+    event: Envelope
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A place from which the source can go on: everything before it was handed over.
 
@@ -71,7 +78,7 @@ class Pause:
 
 
 Captured = Tweet | Unusable
-Step = Captured | Mark | Pause
+Step = Captured | Stated | Mark | Pause
 
 
 class Source(Protocol):
@@ -84,8 +91,10 @@ class Source(Protocol):
         """Take note that everything before `mark` is durable."""
 
 
-def event(captured: Captured) -> Envelope:
-    """Return the event to publish: the tweet received, or the dead letter."""
+def event(captured: Captured | Stated) -> Envelope:
+    """Return the event to publish: the tweet received, the dead letter, or what was stated."""
+    if isinstance(captured, Stated):
+        return captured.event
     if isinstance(captured, Unusable):
         return unparsed(captured.data, captured.reason, stage=STAGE, origin=captured.origin)
     received = events.received(

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from ingestor import durable
 from ingestor.capture import Mark
 from tweetlog.errors import TweetlogError
 
@@ -141,13 +142,7 @@ def _identity(entry: dict[str, Any]) -> Identity:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Write the whole file or nothing: a crash leaves the one before."""
-    beside = file.with_name(file.name + ".new")
     try:
-        with beside.open("wb") as new:
-            new.write(content)
-            new.flush()
-            os.fsync(new.fileno())
-        beside.replace(file)
+        durable.write(file, content)
     except OSError as reason:
         raise CursorUnusable(f"{file}: cannot be written: {reason.strerror}") from None

@@ -54,6 +54,25 @@ def captured(line: bytes, origin: Origin) -> Iterator[Captured]:
         yield Unusable(line, reason, origin)
 
 
+def payload(line: bytes, origin: Origin, receivedtime: str) -> tuple[Tweet, dict[str, Any]]:
+    """Return the tweet of a message of X's stream, its bytes untouched, and what it holds.
+
+    Args:
+        line: the message.
+        origin: where it was read.
+        receivedtime: when.
+
+    Raises:
+        InvalidEvent: if it holds no tweet.
+    """
+    document = _document(line)
+    if "data" not in document:
+        raise _something_else(document) or InvalidEvent(
+            "a message without data", reason_class="no_data"
+        )
+    return _received(_tweet(document["data"]), line, receivedtime, origin), document
+
+
 def _document(line: bytes) -> dict[str, Any]:
     document = parse(line)
     if not isinstance(document, dict):

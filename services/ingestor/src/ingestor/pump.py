@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ingestor.capture import Captured, Mark, Pause, Source, Step, Tweet, event
+from ingestor.capture import Captured, Mark, Pause, Source, Stated, Step, Tweet, event
 from tweetlog.envelope import Envelope
 from tweetlog.errors import PublishFailed
 from tweetlog.events import REJECTED
@@ -59,7 +59,7 @@ class Batch:
     lines: int = 0
     marks: list[Mark] = field(default_factory=list)
 
-    def add(self, captured: Captured) -> None:
+    def add(self, captured: Captured | Stated) -> None:
         """Take one event."""
         made = event(captured)
         (self.dead if made.type == REJECTED else self.raw).append(made)

@@ -10,7 +10,6 @@ from tweetlog.settings import one_of, setting, whole_number
 
 ON, OFF = "on", "off"
 OWN, ANY, NEVER = "own", "any", "never"
-SEARCH = "search"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # What X may deliver in a day at most is some 21.6 million (250 a second).
@@ -174,11 +173,12 @@ class Settings:
         default=OFF,
         help="x: on where the tier has backfill_minutes (Enterprise)",
     )
-    repair: str = setting(
-        "TWEETLOG_X_REPAIR",
-        one_of(SEARCH, OFF),
-        default=SEARCH,
-        help="x: search: holes are filled by recent search; off: they are only recorded",
+    repair_hours: int = setting(
+        "TWEETLOG_X_REPAIR_HOURS",
+        whole_number(0, 168),
+        default=24,
+        help="x: holes up to so long are filled by search; longer ones, or with 0 all, are only "
+        "recorded",
     )
     evict: str = setting(
         "TWEETLOG_X_EVICT",
