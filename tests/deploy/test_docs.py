@@ -1,0 +1,83 @@
+"""docs/deploy.md: its commands are taken, its links lead somewhere, its figures follow."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from deploy.gcloud_commands import refused
+from deploy.manifests import ROOT, Render, of_kind
+from tweetlog_ops import cli
+
+PAGE = ROOT / "docs" / "deploy.md"
+
+
+def commands() -> list[str]:
+    """Every command of the page, in a block or between backticks in a table."""
+    text = PAGE.read_text().replace("\\\n", " ")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"`((?:gcloud|tweetlog) [^`]+)`", text)
+    return [part.strip() for line in lines for part in line.split(" && ")]
+
+
+def test_gcloud_takes_every_command_of_the_page(tmp_path: Path) -> None:
+    # A word in capitals stands for a file of yours.
+    found = [one for one in commands() if one.startswith("gcloud ") and " FILE" not in one]
+
+    assert refused(found, tmp_path) == []
+    assert len(found) > 20
+
+
+def test_tweetlog_takes_every_command_of_the_page() -> None:
+    found = [one for one in commands() if re.match(r"(\.venv/bin/)?tweetlog ", one)]
+
+    for command in found:
+        cli.parser().parse_args(shlex.split(command)[1:])
+    assert len(found) > 3
+
+
+def test_what_is_torn_down_is_what_is_deployed(prod: Render) -> None:
+    page = PAGE.read_text()
+    for kind, command in (
+        ("PubSubTopic", r"pubsub topics delete (.*?) --"),
+        ("PubSubSubscription", r"pubsub subscriptions delete (.*?) --"),
+        ("Service", r"run services delete (\S+)"),
+        ("Job", r"run jobs delete (\S+)"),
+    ):
+        named = " ".join(re.findall(command, page.replace("\\\n", " "), re.DOTALL)).split()
+        assert sorted(named) == sorted(one.name for one in of_kind(prod, kind)), kind
+
+
+def test_the_page_names_every_alert(prod: Render) -> None:
+    page = PAGE.read_text()
+    for one in of_kind(prod, "MonitoringAlertPolicy"):
+        said = one.spec["displayName"].removeprefix("tweetlog: ")
+        assert said in page or "ten minutes" in said, said
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#][^)]*)\)", PAGE.read_text()))
+def test_a_link_leads_somewhere(link: str) -> None:
+    assert (PAGE.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize(
+    ("said", "figure"),
+    [
+        ("9.9", 730 * (0.25 * 0.0445 + 0.5 * 0.0049)),
+        ("41.4", 730 * (1.0 * 0.0445 + 2.5 * 0.0049)),
+        ("0.13", 2 * 1.80e9 / 2**40 * 40),
+        ("0.08", 1.80e9 / 2**40 * 50),
+        ("0.15", 2 * 2.05e9 / 2**40 * 40),
+        ("0.57", 1.80e9 / 2**30 * 0.27 + 2.05e9 / 2**30 * 0.27 * 7 / 30),
+        ("0.10 to 0.16", 2 * 1e6 * 0.0020 * 0.000024),
+        ("5.30", 2 * 1e6 * 0.1 * (0.000024 + 0.0000025)),
+    ],
+)
+def test_a_figure_of_the_page_is_what_its_arithmetic_gives(said: str, figure: float) -> None:
+    first = said.split(maxsplit=1)[0]
+    digits = len(first.partition(".")[2])
+
+    assert f"| {said} |" in PAGE.read_text()
+    assert float(first) == pytest.approx(figure, abs=0.6 * 10**-digits)
