@@ -54,6 +54,9 @@ EXPECTED = {
     "instances-are-at-their-limit",
     "nothing-is-published",
     "ingestor-restarts",
+    "stream-is-down",
+    "holes-grow",
+    "budget-runs-out",
     "table-is-stale",
     "verify-failed",
 }

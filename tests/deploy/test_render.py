@@ -22,6 +22,7 @@ from deploy.manifests import (
 )
 from deploy.test_config_connector import OWN, REST
 from deploy.test_kubernetes import NATIVE
+from ingestor.x import rules_file
 
 # Kinds of GKE's add-ons. They have no schema here: each is spelt out in full below.
 ADDED = ("SecretProviderClass", "PodMonitoring")
@@ -130,18 +131,19 @@ def _only(render: Render, kind: str) -> Manifest:
     return one
 
 
-def test_the_token_is_where_the_ingestor_looks(render: Render) -> None:
+def test_token_state_and_rules_are_where_the_ingestor_looks(render: Render) -> None:
     ingestor = the(render, "Deployment", "ingestor")
     pod = ingestor.spec["template"]["spec"]
     mounts = {one["name"]: one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
-    rules = next(of_kind(render, "ConfigMap")).document["data"]
+    data = next(of_kind(render, "ConfigMap")).document["data"]
 
     variables = environment(ingestor)
 
     assert variables["TWEETLOG_X_BEARER_TOKEN_FILE"] == f"{mounts['x-bearer-token']}/token"
     assert variables["TWEETLOG_STATE_DIR"] == mounts["state"]
-    assert Path(variables["TWEETLOG_X_RULES_FILE"]).parent == Path(mounts["x-rules"])
-    assert Path(variables["TWEETLOG_X_RULES_FILE"]).name in rules
+    file = Path(variables["TWEETLOG_X_RULES_FILE"])
+    assert file.parent == Path(mounts["x-rules"])
+    assert rules_file.rules(file.name, data[file.name].encode())
 
 
 def test_no_word_is_left_over(render: Render) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import enricher.__main__
+import ingestor.__main__
 import loader.__main__
 from deploy.manifests import (
     IMAGES,
@@ -104,15 +105,14 @@ def image_faults(render: Render) -> Iterator[str]:
 def command_faults(render: Render) -> Iterator[str]:
     """Yield what an image's own command would refuse of a container's arguments."""
     takes = {
-        "enricher": enricher.__main__._parser(),  # noqa: SLF001 - what the image runs
+        "ingestor": ingestor.__main__._parser(),  # noqa: SLF001 - what the image runs
+        "enricher": enricher.__main__._parser(),  # noqa: SLF001 - as above
         "loader": loader.__main__._parser(),  # noqa: SLF001 - as above
         "ops": cli.parser(),
     }
     for one in render:
         for container in containers(one):
             image = container["image"].rpartition("/")[2].partition("@")[0]
-            if image not in takes:
-                continue
             try:
                 takes[image].parse_args(container.get("args", []))
             except SystemExit:
