@@ -6,6 +6,7 @@ what rules there are.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -49,7 +50,12 @@ class Draft:
         final = b"%d" % id
         if final == self.id:
             return line
-        return line.replace(self.id, final).replace(self.created_at, rfc3339(ms).encode())
+        return line.replace(self.id, final).replace(self.created_at, _second(ms // 1000))
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> bytes:
+    return rfc3339(seconds * 1000).encode()
 
 
 Maker = Callable[[int, int, int], Draft]

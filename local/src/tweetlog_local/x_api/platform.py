@@ -14,7 +14,7 @@ from tweetlog_local.x_api.log import Log
 from tweetlog_local.x_api.making import Draft, composed, drafted, prepared
 from tweetlog_local.x_api.rulebook import Rule, Rulebook
 from tweetlog_local.x_api.settings import Settings
-from tweetlog_local.x_api.snowflake import id_at
+from tweetlog_local.x_api.snowflake import id_at, ms_of
 from tweetlog_local.x_api.tiers import TIERS
 from tweetlog_local.x_api.timeline import Post, Timeline
 from tweetlog_local.x_api.usage import Usage
@@ -28,7 +28,7 @@ _MADE, _PUT_IN = 1 << 12, 2 << 12
 # has its 99th percentile at this many means.
 _MEANS_TO_P99 = 4.6
 # How many tweets are made between two looks at the network, at most.
-_AT_ONCE = 200
+_AT_ONCE = 250
 
 
 class Reader(Protocol):
@@ -146,12 +146,11 @@ class Platform:
         """
         now = self.clock.now()
         if keep_id:
-            return self._exist(int(draft.id), now, draft, draft.line)
+            return self._exist(int(draft.id), ms_of(int(draft.id)), now, draft)
         self._put_in += 1
         ms = int(now * 1000)
         id = id_at(ms, _PUT_IN | self._put_in & 0xFFF)
-        line = draft.stamped(draft.line, id, ms)
-        return self._exist(id, now, drafted(line), line)
+        return self._exist(id, ms, now, drafted(draft.stamped(draft.line, id, ms)))
 
     def _author_of(self, id: int) -> str | None:
         post = self.timeline.get(id)
@@ -172,14 +171,10 @@ class Platform:
         id = id_at(ms, _MADE | self.made & 0xFFF)
         draft = self._make(self.made, id, ms)
         self.made += 1
-        self._exist(id, at, draft, draft.stamped(draft.line, id, ms))
+        self._exist(id, ms, at, draft)
 
-    def _exist(self, id: int, at: float, draft: Draft, line: bytes) -> Post:
-        post = self.timeline.add(
-            id, int(at * 1000), line, draft.author_id, self._matched(draft, at)
-        )
-        if draft.reused:
-            post.draft = draft
+    def _exist(self, id: int, ms: int, at: float, draft: Draft) -> Post:
+        post = self.timeline.add(id, ms, draft, self._matched(draft, at))
         post.due = at + self._latency()
         heapq.heappush(self._due, (post.due, id, post))
         return post

@@ -1,5 +1,6 @@
 """The rules of the filtered stream: added, deleted, and in effect some seconds later."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,7 +109,7 @@ class Rulebook:
 
     def edition(self, at: float) -> int:
         """Return a number that differs between moments with different rules in effect."""
-        return sum(1 for change in self._changes if change <= at)
+        return bisect_right(self._changes, at)
 
     def _changed(self, now: float) -> None:
         self._changes.append(now + self._delay)

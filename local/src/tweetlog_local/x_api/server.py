@@ -294,8 +294,11 @@ class _Server:
 
     async def _ticking(self) -> None:
         while True:
-            self._platform.tick()
-            await asyncio.sleep(_TICK_SECONDS)
+            platform = self._platform
+            platform.tick()
+            # Without a rate of their own tweets come as fast as they are read.
+            hurried = not platform.rate and platform.readers
+            await asyncio.sleep(0 if hurried else _TICK_SECONDS)
 
     async def _listen(self) -> None:
         listener = _bound(self._settings.host, self._port)

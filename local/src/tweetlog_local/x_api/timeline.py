@@ -21,6 +21,7 @@ class Post:
         at: where its body lies in the file, and how long it is.
         due: when the streams get it, in seconds since 1970.
         matched: the rules in effect at its moment that it matches.
+        draft: what it was made from, where that is made use of again; else it is in the file.
         delivered: how often it was written to a stream.
         found: how often the search or a lookup gave it.
     """
@@ -52,7 +53,7 @@ class Timeline:
         """Give the file back."""
         self._file.close()
 
-    def add(self, id: int, ms: int, line: bytes, author_id: str, matched: tuple[Rule, ...]) -> Post:
+    def add(self, id: int, ms: int, draft: Draft, matched: tuple[Rule, ...]) -> Post:
         """Let a tweet exist.
 
         Raises:
@@ -61,15 +62,22 @@ class Timeline:
         at = bisect_left(self._ids, id)
         if at < len(self._ids) and self._ids[at] == id:
             raise ValueError(f"there is a tweet {id} already")
-        self._file.write(line)
-        post = Post(id, ms, author_id, (self._end, len(line)), matched)
-        self._end += len(line)
+        post = Post(id, ms, draft.author_id, (self._end, 0), matched)
+        if draft.reused:
+            post.draft = draft
+        else:
+            line = draft.stamped(draft.line, id, ms)
+            self._file.write(line)
+            post.at = (self._end, len(line))
+            self._end += len(line)
         self._ids.insert(at, id)
         self._posts.insert(at, post)
         return post
 
     def line(self, post: Post) -> bytes:
         """Return a tweet's payload."""
+        if post.draft is not None:
+            return post.draft.stamped(post.draft.line, post.id, post.ms)
         start, length = post.at
         return os.pread(self._file.fileno(), length, start)
 
