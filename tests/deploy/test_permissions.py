@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from deploy.manifests import (
+    NUMBER,
     Manifest,
     Render,
     also,
@@ -124,7 +125,7 @@ def granted(render: Render) -> Iterator[Grant]:
 def _member(spec: dict[str, Any]) -> str:
     if "member" in spec:
         pattern = (
-            r"principal://iam.googleapis.com/projects/123456789012/locations/global/"
+            rf"principal://iam.googleapis.com/projects/{NUMBER}/locations/global/"
             r"workloadIdentityPools/example-tweetlog-(?:dev|prod).svc.id.goog/"
             r"subject/ns/tweetlog/sa/([\w-]+)"
         )

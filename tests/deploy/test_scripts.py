@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.gcloud_commands import refused
-from deploy.manifests import DIGEST, IMAGES, K8S, need_kustomize
+from deploy.manifests import DIGEST, IMAGES, K8S, OVERLAYS, need_kustomize, placed
 
 SCRIPTS = (K8S / "render.sh", K8S / "bootstrap.sh")
 ARGUMENTS = (
@@ -70,7 +70,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    shutil.copytree(K8S, tmp_path / "k8s")
+    placed(tmp_path / "k8s")
     stand_ins = tmp_path / "bin"
     stand_ins.mkdir()
     for name in ("gcloud", "kubectl", "tar"):
@@ -144,6 +144,20 @@ def test_a_place_that_is_not_one_stops_the_render(place: Place, before: str, aft
 
     assert done.returncode == 2
     assert f"place.env: {before.partition('=')[0]} is" in done.stderr
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_place_of_each_overlay_is_one(overlay: str, tmp_path: Path) -> None:
+    need_kustomize()
+
+    done = subprocess.run(
+        [K8S / "render.sh", overlay, tmp_path / "render"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_digests_nothing_that_runs_an_image_is_rendered(place: Place) -> None:

@@ -10,6 +10,9 @@ import ingestor.__main__
 import loader.__main__
 from deploy.manifests import (
     IMAGES,
+    NUMBER,
+    PROJECT,
+    REGION,
     Manifest,
     Render,
     broken,
@@ -24,7 +27,7 @@ from deploy.manifests import (
 from tweetlog_ops import cli
 
 SERVICE = "tweetlog/service"
-DEPLOYED = "https://{service}-123456789012.europe-west1.run.app"
+DEPLOYED = f"https://{{service}}-{NUMBER}.{REGION}.run.app"
 
 
 def push_faults(render: Render) -> Iterator[str]:
@@ -95,7 +98,7 @@ def schedule_faults(render: Render) -> Iterator[str]:
 
 
 def image_faults(render: Render) -> Iterator[str]:
-    place = "europe-west1-docker.pkg.dev/example-tweetlog-(dev|prod)/tweetlog"
+    place = f"{REGION}-docker.pkg.dev/{PROJECT.format(overlay='(dev|prod)')}/tweetlog"
     for one in render:
         for container in containers(one):
             if not re.fullmatch(rf"{place}/[a-z]+@sha256:[0-9a-f]{{64}}", container["image"]):
