@@ -55,6 +55,13 @@ def test_every_command_has_help_with_an_example(
         (("deadletters", "redrive"), "say which: ids, or --stage and --reason-class, or --all"),
         (("deadletters", "discard", "1", "--why", " "), "--why is empty"),
         (("deadletters", "list"), "no data here yet"),
+        (("delete", "--ids", "12x"), "12x: neither an id of digits nor a file"),
+        (("delete", "--ids", __file__), f"{__file__}, line 1: 'import argparse' is not an id"),
+        (("delete", "--ids", "1", "--verdict", "gone"), "--verdict 'gone' is not known; it is one"),
+        (("delete", "--ids", "1", "--verdict", "undeleted"), "what was erased cannot be given"),
+        (("delete", "--ids", "1", "--up-to", "2"), "--up-to goes with --users"),
+        (("delete", "--ids", "1", "--at", "soon"), "--at: Invalid isoformat string: 'soon'"),
+        (("delete", "--ids", "1"), "no data here yet"),
         (("sing",), "invalid choice: 'sing'"),
     ],
 )

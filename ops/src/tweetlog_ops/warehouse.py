@@ -147,15 +147,23 @@ class Warehouse:
         except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"{path}: {_first_line(reason)}") from None
 
+    def tables(self) -> set[str]:
+        """Return the tables that the dataset has, without its views."""
+        return {one.table_id for one in self._listed() if one.table_type == "TABLE"}
+
     def names(self) -> set[str]:
         """Return the tables and views that the dataset has; none where it is missing."""
+        return {one.table_id for one in self._listed()}
+
+    def _listed(self) -> list[Any]:
         try:
-            listed = self._client.list_tables(
-                f"{self.project}.{self.dataset}", retry=_RETRY, timeout=_TIMEOUT
+            return list(
+                self._client.list_tables(
+                    f"{self.project}.{self.dataset}", retry=_RETRY, timeout=_TIMEOUT
+                )
             )
-            return {table.table_id for table in listed}
         except exceptions.NotFound:
-            return set()
+            return []
         except (exceptions.GoogleAPIError, requests.RequestException) as reason:
             raise CommandError(f"dataset {self.dataset}: {_first_line(reason)}") from None
 

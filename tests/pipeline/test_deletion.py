@@ -1,0 +1,156 @@
+"""Deletion through the command, on real servers: gone everywhere, in every order, and proven."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from builders import a_payload
+from local_site import a_site, command, published, rows
+from tweetlog import events
+from tweetlog.envelope import Envelope
+from tweetlog.errors import InvalidEvent
+from tweetlog.rejection import rejected
+from tweetlog_ops.site import Site
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+BASE = 1700000000000000000
+HERE = {"coordinates": {"type": "Point", "coordinates": [16.37, 48.21]}}
+
+
+def tweet_id(number: int) -> str:
+    return str(BASE + number)
+
+
+def received(number: int, *, includes: Any = None, **more: Any) -> Envelope:
+    id = tweet_id(number)
+    payload = a_payload(id, text=more.pop("text", f"secret {number}"), **more)
+    if includes:
+        payload["includes"] = includes
+    return events.received(id, json.dumps(payload).encode())
+
+
+def referring(number: int, kind: str, to: int) -> Envelope:
+    original = a_payload(tweet_id(to), text=f"secret {to}", author_id="70")["data"]
+    return received(
+        number,
+        text=f"RT: secret {to}" if kind == "retweeted" else "look at this",
+        author_id="80",
+        referenced_tweets=[{"type": kind, "id": tweet_id(to)}],
+        includes={"tweets": [original], "users": [{"id": "70"}, {"id": "80"}]},
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with a_site(tmp_path_factory.mktemp("deletion") / "data") as site:
+        raws = [
+            *(received(n) for n in range(10)),
+            referring(20, "retweeted", 1),
+            referring(21, "quoted", 1),
+            received(30, geo=HERE),
+            *(received(n, author_id="99") for n in (40, 41)),
+        ]
+        published(site, "tweets-raw", raws)
+        letter = rejected(received(2), InvalidEvent("no"), stage="enrich")
+        published(site, "tweets-dead", [letter])
+        yield site
+
+
+def everything(site: Site) -> str:
+    """Return all content that is anywhere in the warehouse, as one text."""
+    tables = [
+        "SELECT data FROM raw_events WHERE data IS NOT NULL",
+        """
+        SELECT SAFE_CONVERT_BYTES_TO_STRING(FROM_BASE64(JSON_VALUE(data, '$.data_base64')))
+        FROM dead_letters WHERE JSON_VALUE(data, '$.data_base64') IS NOT NULL
+        """,
+        "SELECT text FROM tweets",
+        "SELECT text FROM v_tweets",
+    ]
+    return "\n".join(str(value) for sql in tables for value in rows(site, sql))
+
+
+def test_a_deletion_is_everywhere_and_certified(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "secret 1" in everything(site)
+
+    assert command(site, "delete", "--ids", tweet_id(1), tweet_id(2), tweet_id(77)) == 0
+
+    left = everything(site)
+    assert "secret 1" not in left  # in itself, in its retweet, and within the post that quotes it
+    assert "secret 2" not in left  # in the log and in the dead letters
+    assert "look at this" in left
+    assert "secret 3" in left
+    gone = rows(site, "SELECT tweet_id FROM deletions ORDER BY tweet_id")
+    assert gone == [tweet_id(n) for n in (1, 2, 20, 77)]
+    assert rows(site, "SELECT DISTINCT verdict FROM deletions ORDER BY verdict") == [
+        "deleted",
+        "original_deleted",
+    ]
+    capsys.readouterr()
+    assert command(site, "delete", "--certificate") == 0
+    shown = capsys.readouterr().out
+    assert "deleted content: none is left" in shown
+    assert "raw_events: in part" in shown
+
+
+def test_what_comes_late_is_not_shown_and_the_next_sweep_removes_it(site: Site) -> None:
+    published(site, "tweets-raw", [received(1), referring(22, "retweeted", 1)])
+    assert not rows(site, "SELECT text FROM v_tweets WHERE CONTAINS_SUBSTR(text, 'secret 1')")
+
+    assert command(site, "delete", "--sweep") == 0
+
+    assert "secret 1" not in everything(site)
+    assert command(site, "delete", "--certificate") == 0
+
+
+def test_a_tombstone_may_come_before_its_tweet(site: Site) -> None:
+    assert tweet_id(77) in rows(site, "SELECT tweet_id FROM deletions")
+
+    published(site, "tweets-raw", [received(77)])
+
+    assert tweet_id(77) not in rows(site, "SELECT tweet_id FROM tweets")
+
+
+def test_a_scrubbed_position_is_gone_and_the_tweet_stays_through_every_replay(site: Site) -> None:
+    placed = "SELECT geo_latitude FROM tweets WHERE text = 'secret 30'"
+    assert rows(site, placed) == [48.21]
+
+    assert command(site, "delete", "--ids", tweet_id(30), "--verdict", "scrub_geo") == 0
+
+    assert rows(site, placed) == [None]
+    assert "secret 30" in everything(site)
+    assert "48.21" not in everything(site)
+    published(site, "tweets-raw", [received(30, geo=HERE)])  # late, and with its position
+    assert rows(site, placed) == [None]
+
+
+def test_all_posts_of_a_user_up_to_one_are_gone(site: Site) -> None:
+    assert (
+        command(
+            site,
+            *("delete", "--users", "99", "--verdict", "protected", "--up-to", tweet_id(40)),
+        )
+        == 0
+    )
+
+    left = everything(site)
+    assert "secret 40" not in left
+    assert "secret 41" in left
+
+
+def test_the_same_deletion_again_changes_nothing(site: Site) -> None:
+    before = rows(site, "SELECT * FROM deletions ORDER BY tweet_id")
+    again = ("delete", "--ids", tweet_id(1), tweet_id(2), tweet_id(77))
+
+    assert command(site, *again) == 0
+
+    assert rows(site, "SELECT * FROM deletions ORDER BY tweet_id") == before
+
+
+def test_verify_accounts_for_everything(site: Site) -> None:
+    assert command(site, "verify") == 0
