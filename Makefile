@@ -32,7 +32,7 @@ format: $(READY) ## rewrite the code in the project's format
 	@$(BIN)/ruff format --quiet
 
 RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader) \
+  --no-header $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader) \
   $(addsuffix /pyproject.toml,$(PACKAGES)) --group pyproject.toml:dev
 
 lock: $(READY) ## fit requirements.lock to the pyproject files, over Python 3.11 to 3.14
