@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tweetlog.tracing import OFF
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.plan import Plan
@@ -74,12 +75,7 @@ def pubsub(folder: DataDir, ports: Servers) -> Program:
 
 def consumer(name: str, ports: Servers, plan: Plan, *, port: int) -> Program:
     """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses."""
-    environment = {
-        "TWEETLOG_PROJECT": PROJECT,
-        "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}",
-        "HOST": HOST,
-        "PORT": str(port),
-    }
+    environment = _service(ports, plan.tracing) | {"HOST": HOST, "PORT": str(port)}
     if name == "loader":
         environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{ports.bigquery_grpc}"
         if plan.layout == "append":
@@ -87,13 +83,20 @@ def consumer(name: str, ports: Servers, plan: Plan, *, port: int) -> Program:
     return Program(name, name, (plan.delivery,), environment)
 
 
-def ingestor(ports: Servers, cursor: Path, files: tuple[str, ...]) -> Program:
+def ingestor(
+    ports: Servers, cursor: Path, files: tuple[str, ...], *, tracing: str = OFF
+) -> Program:
     """Return the ingestor as a program that plays these files."""
-    environment = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}"}
     # What comes through a pipe cannot be read again, so there is no place to go on from.
     resume = () if "-" in files else ("--cursor", str(cursor))
     arguments = ("file", *resume, "--", *files)
-    return Program("ingestor", "ingestor", arguments, environment)
+    return Program("ingestor", "ingestor", arguments, _service(ports, tracing))
+
+
+def _service(ports: Servers, tracing: str) -> dict[str, str]:
+    """Return what every service finds in its environment."""
+    here = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}"}
+    return here if tracing == OFF else here | {"TWEETLOG_TRACING": tracing}
 
 
 def free_ports(count: int) -> tuple[int, ...]:

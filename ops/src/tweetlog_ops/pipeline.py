@@ -143,7 +143,11 @@ class Pipeline:
 
     def _feed(self) -> Process:
         files = self._plan.files or (str(self._generated()),)
-        feed = self._spawn(local_cloud.ingestor(self._ports, self._folder.cursor, files))
+        feed = self._spawn(
+            local_cloud.ingestor(
+                self._ports, self._folder.cursor, files, tracing=self._plan.tracing
+            )
+        )
         self._announce()
         return feed
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tweetlog.tracing import OFF
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -17,6 +19,7 @@ class Plan:
         layout: how tweets are kept: `upsert` or `append`.
         pubsub_port: where the embedded Pub/Sub listens; 0 for any free port.
         bigquery_port: where the embedded BigQuery listens; 0 for any free port.
+        tracing: where the services send traces: `off`, or a collector's address.
     """
 
     data_dir: Path
@@ -28,3 +31,4 @@ class Plan:
     layout: str = "upsert"
     pubsub_port: int = 0
     bigquery_port: int = 0
+    tracing: str = OFF

@@ -2,6 +2,7 @@
 
 import argparse
 
+from tweetlog.tracing import OFF, target
 from tweetlog_ops.arguments import Commands, add_layout, add_made_up, command, whole_number
 from tweetlog_ops.plan import Plan
 
@@ -28,6 +29,13 @@ def add(commands: Commands) -> None:
             metavar="PORT",
             help=f"where the embedded {server} listens (default: any free port)",
         )
+    declared.add_argument(
+        "--tracing",
+        type=_collector,
+        default=OFF,
+        metavar="URL",
+        help="send traces to this OpenTelemetry collector, such as http://127.0.0.1:4318",
+    )
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -43,5 +51,13 @@ def _run(parsed: argparse.Namespace) -> int:
         layout=parsed.layout,
         pubsub_port=parsed.pubsub_port,
         bigquery_port=parsed.bigquery_port,
+        tracing=parsed.tracing,
     )
     return run(plan)
+
+
+def _collector(text: str) -> str:
+    try:
+        return target(text)
+    except ValueError as reason:
+        raise argparse.ArgumentTypeError(str(reason)) from None

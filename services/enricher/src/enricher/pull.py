@@ -13,9 +13,9 @@ from google.api_core import exceptions, retry
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PublishRequest
 
-from enricher.receive import receive_all
+from enricher.receive import Step, receive_all, traced
 from enricher.settings import Settings
-from tweetlog import subscription
+from tweetlog import subscription, tracing
 from tweetlog.delivery import Delivery, encode, from_message
 from tweetlog.envelope import Envelope
 from tweetlog.errors import PublishFailed, Unreadable
@@ -49,7 +49,12 @@ def run(settings: Settings) -> int:
 
 
 def receive(
-    messages: Sequence[Pulled], *, enriched: Topic, dead_letters: Topic, stop: threading.Event
+    messages: Sequence[Pulled],
+    *,
+    enriched: Topic,
+    dead_letters: Topic,
+    stop: threading.Event,
+    step: Step = receive_all,
 ) -> list[str]:
     """Return the ack ids of the messages whose result is durable: all of them, or none.
 
@@ -60,7 +65,7 @@ def receive(
     failures = 0
     while True:
         try:
-            receive_all(deliveries, enriched=enriched, dead_letters=dead_letters)
+            step(deliveries, enriched=enriched, dead_letters=dead_letters)
         except PublishFailed as reason:
             failures += 1
             wait = min(_LONGEST_WAIT_SECONDS, 2.0**failures)
@@ -115,16 +120,20 @@ class BatchTopic:
 
 def _pull(settings: Settings, stop: threading.Event) -> int:
     publisher = publisher_client()
+    tracer = tracing.opened(settings.tracing, service="enricher", project=settings.project)
     work = functools.partial(
         receive,
         enriched=BatchTopic(publisher, settings.enriched_path),
         dead_letters=BatchTopic(publisher, settings.dead_path),
         stop=stop,
+        step=traced(receive_all, tracer) if tracer else receive_all,
     )
     path = settings.subscription_path
     with subscription.subscriber_client() as client, ThreadPoolExecutor(_LOOPS) as pool:
         loop = functools.partial(subscription.pull, client, path, work, stop=stop)
         loops = [pool.submit(_until_stopped, loop, path, stop) for _ in range(_LOOPS)]
+    if tracer:
+        tracer.close()
     return max(one.result() for one in loops)
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from enricher.enrich import enrich_all
 from tweetlog import events, logs, rejection
@@ -11,11 +12,28 @@ from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent, Unreadable
 from tweetlog.topic import Topic
 
+if TYPE_CHECKING:
+    from tweetlog.spans import Tracer
+
 STAGE = "enrich"
 # Facts that need no enrichment: they go on to the warehouse as they are.
 PASSED_ON = frozenset(events.types()) - {events.RECEIVED, events.ENRICHED}
 
 log = logging.getLogger(__name__)
+
+
+class Step(Protocol):
+    """What is done with a batch: returns to ack all of it, raises to nack all of it."""
+
+    def __call__(
+        self,
+        deliveries: Sequence[Delivery | Unreadable],
+        /,
+        *,
+        enriched: Topic,
+        dead_letters: Topic,
+    ) -> None:
+        """Do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,21 @@ def receive_all(
         dead_letters.publish(*followed.dead_letters)
     if followed.enriched:
         enriched.publish(*followed.enriched)
+
+
+def traced(step: Step, tracer: "Tracer") -> Step:
+    """Return the same step that leaves a span of each event, and marks what follows from it."""
+
+    def receive_traced(
+        deliveries: Sequence[Delivery | Unreadable], /, *, enriched: Topic, dead_letters: Topic
+    ) -> None:
+        events = [one.event.attributes() for one in deliveries if isinstance(one, Delivery)]
+        with tracer.handling("enrich", events) as handled:
+            # Dead letters hold what was rejected as it came, so nothing in them is marked.
+            following = tracer.following(enriched, handled)
+            step(deliveries, enriched=following, dead_letters=dead_letters)
+
+    return receive_traced
 
 
 def follow(deliveries: Sequence[Delivery | Unreadable]) -> Followed:

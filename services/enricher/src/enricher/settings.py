@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tweetlog.settings import one_of, setting, whole_number
+from tweetlog.tracing import tracing_setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Settings:
         default="INFO",
         help="how much is logged",
     )
+    tracing: str = tracing_setting()
 
     @property
     def enriched_path(self) -> str:

@@ -9,18 +9,19 @@ import functools
 import logging
 import os
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flask
 import functions_framework
 
-from enricher.receive import receive_all
+from enricher.receive import receive_all, traced
 from enricher.settings import Settings
+from tweetlog import tracing
 from tweetlog.delivery import Delivery, from_push
 from tweetlog.errors import PublishFailed, Unreadable
 from tweetlog.publisher import PubsubTopic, lazy_client
 from tweetlog.settings import read
-from tweetlog.topic import Topic
 
 log = logging.getLogger("enricher.web")
 
@@ -43,9 +44,9 @@ def push(request: flask.Request) -> tuple[str, int]:
 
 
 def _received(request: flask.Request) -> tuple[str, int]:
-    enriched, dead_letters = topics()
+    receive = step()
     try:
-        receive_all([_delivery(request)], enriched=enriched, dead_letters=dead_letters)
+        receive([_delivery(request)])
     except PublishFailed as reason:
         log.warning("not durable, asked for it again: %s", reason)
         return "not durable yet; send it again\n", 503
@@ -62,18 +63,23 @@ def _delivery(request: flask.Request) -> Delivery | Unreadable:
 _LOCK = threading.Lock()
 
 
-def topics() -> tuple[Topic, Topic]:
-    """Return the topics for enriched events and for dead letters, over one client.
+def step() -> Callable[[Sequence[Delivery | Unreadable]], None]:
+    """Return the step over the topics for enriched events and for dead letters.
 
     Made at the first request, once: `functools.cache` alone would let every thread that comes
     first make its own.
     """
     with _LOCK:
-        return _topics()
+        return _step()
 
 
 @functools.cache
-def _topics() -> tuple[Topic, Topic]:
+def _step() -> Callable[[Sequence[Delivery | Unreadable]], None]:
     settings = read(Settings, os.environ)
     client = lazy_client()
-    return PubsubTopic(client, settings.enriched_path), PubsubTopic(client, settings.dead_path)
+    tracer = tracing.opened(settings.tracing, service="enricher", project=settings.project)
+    return functools.partial(
+        traced(receive_all, tracer) if tracer else receive_all,
+        enriched=PubsubTopic(client, settings.enriched_path),
+        dead_letters=PubsubTopic(client, settings.dead_path),
+    )

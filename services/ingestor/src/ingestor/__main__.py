@@ -21,7 +21,7 @@ from ingestor.play import Order, Summary, play
 from ingestor.settings import Settings
 from ingestor.x.rules_file import RulesInvalid
 from ingestor.x.state import StateUnusable
-from tweetlog import logs
+from tweetlog import logs, tracing
 from tweetlog.errors import PublishFailed, SettingsError
 from tweetlog.settings import described, read
 from tweetlog.topic import Topic
@@ -188,13 +188,18 @@ def _published(settings: Settings, work: _Work) -> int:
 
     try:
         client = publisher_client()
+        tracer = tracing.opened(settings.tracing, service="ingestor", project=settings.project)
     except DefaultCredentialsError as reason:
         return _misused([f"{reason} Or set PUBSUB_EMULATOR_HOST, for a local Pub/Sub."])
     raw, dead = (
         PubsubTopic(client, settings.topic(name), timeout=_TRY_SECONDS)
         for name in (settings.raw_topic, settings.dead_topic)
     )
-    code = work(raw, dead, stop)
+    try:
+        code = work(tracer.topic(raw, settings.raw_topic) if tracer else raw, dead, stop)
+    finally:
+        if tracer:
+            tracer.close()
     return INTERRUPTED if signal.SIGINT in signals else code
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tweetlog.settings import one_of, setting, whole_number
+from tweetlog.tracing import tracing_setting
 
 ON, OFF = "on", "off"
 OWN, ANY, NEVER = "own", "any", "never"
@@ -244,6 +245,8 @@ class Settings:
     def live(self) -> bool:
         """Whether reading costs money: X itself, not an API on this machine."""
         return urlsplit(self.api_url).hostname not in LOCAL_HOSTS
+
+    tracing: str = tracing_setting()
 
     def topic(self, name: str) -> str:
         """Return a topic's full name."""

@@ -14,7 +14,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from loader.settings import Settings
 from loader.web import health
-from loader.wiring import Loader
+from loader.wiring import Loader, made
 from tweetlog.subscription import Pulled, pull, subscriber_client
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def run(
     Returns:
         0 when it was stopped, 1 when pulling failed in a way that waiting does not mend.
     """
-    loader = Loader(settings, credentials)
+    loader = made(settings, credentials)
     client = subscriber_client()
     loop = partial(
         pull,

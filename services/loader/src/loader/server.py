@@ -11,7 +11,7 @@ from gunicorn.glogging import Logger
 
 from loader.settings import Settings
 from loader.web import application
-from loader.wiring import Loader
+from loader.wiring import Loader, made
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        self._loader = Loader(self._settings, self._credentials)
+        self._loader = made(self._settings, self._credentials)
         return application(self._loader)
 
     def _options(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from loader.row import TWEETS
 from tweetlog.settings import one_of, setting, text, whole_number
+from tweetlog.tracing import tracing_setting
 
 ON = "on"
 OFF = "off"
@@ -110,6 +111,7 @@ class Settings:
         default="INFO",
         help="how much is logged",
     )
+    tracing: str = tracing_setting()
 
     @property
     def changes(self) -> bool:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loader.batch import Batcher
 from loader.growth import Growth
@@ -13,11 +13,15 @@ from loader.outcome import Outcome
 from loader.row import TABLES, TWEETS, Row
 from loader.settings import ON, Settings
 from loader.writer import BigQuery, Limits, Writer
+from tweetlog import tracing
 from tweetlog.delivery import Delivery
 from tweetlog.errors import Unreadable
 from tweetlog.publisher import PubsubTopic, publisher_client
 from tweetlog.subscription import Pulled
 from tweetlog.topic import Topic
+
+if TYPE_CHECKING:
+    from tweetlog.spans import Tracer
 
 
 class Loader:
@@ -115,6 +119,42 @@ class Loader:
         if self._growth:
             self._growth.close()
         self._service.close()
+
+
+class TracedLoader(Loader):
+    """The same, with a span of each event."""
+
+    def __init__(self, settings: Settings, credentials: Any, tracer: "Tracer") -> None:
+        super().__init__(settings, credentials)
+        self._tracer = tracer
+
+    def receive(self, delivery: Delivery) -> None:
+        """Load one event."""
+        with self._tracer.handling("load", [delivery.event.attributes()]):
+            super().receive(delivery)
+
+    def receive_all(self, messages: Sequence[Pulled]) -> list[str]:
+        """Load a batch."""
+        with self._tracer.handling_messages(
+            "load", [message.attributes for message in messages]
+        ) as handled:
+            acks = super().receive_all(messages)
+            durable = set(acks)
+            for message, one in zip(messages, handled, strict=True):
+                if message.ack_id not in durable:
+                    one.failed("not durable yet; comes again")
+        return acks
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Wait for the answers that are due, end every connection, send the last spans."""
+        super().close(timeout)
+        self._tracer.close()
+
+
+def made(settings: Settings, credentials: Any = None) -> Loader:
+    """Return what loads events, traced if the settings say so."""
+    tracer = tracing.opened(settings.tracing, service="loader", project=settings.project)
+    return TracedLoader(settings, credentials, tracer) if tracer else Loader(settings, credentials)
 
 
 def _append(writer: Writer, rows: Sequence[Row]) -> Sequence[Outcome]:
