@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as reason:
         sys.stderr.write(f"tweetlog: {reason}\n")
         return reason.exit_code
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != "tweetlog_local":
+            raise
+        sys.stderr.write("tweetlog: there is no local cloud here: tweetlog-ops[local] has it\n")
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
