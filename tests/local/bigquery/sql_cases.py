@@ -402,6 +402,33 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
         ),
         [[2, True], [0, False], [0, False]],
     ),
+    # a function of one array of the row
+    (
+        "SELECT ARRAY(SELECT x.tag FROM UNNEST(tags) AS x) FROM d.t ORDER BY id",
+        [[["x", "y"]], [[]], [[]]],
+    ),
+    (
+        (
+            "SELECT ARRAY(SELECT x.n FROM UNNEST(t.tags) AS x ORDER BY x.n DESC) FROM d.t AS t "
+            "ORDER BY id LIMIT 1"
+        ),
+        [[[2, 1]]],
+    ),
+    (
+        (
+            "SELECT ARRAY_TO_STRING(ARRAY(SELECT DISTINCT x.a FROM UNNEST(l) AS x ORDER BY x.a), ' ', "
+            "'-') FROM (SELECT [STRUCT('b' AS a), STRUCT(NULL), STRUCT('a'), STRUCT('b')] AS l)"
+        ),
+        [["- a b"]],
+    ),
+    (
+        (
+            "SELECT ARRAY_TO_STRING(ARRAY(SELECT x.a FROM UNNEST(l) AS x ORDER BY x.a), ' ', '-') "
+            "FROM (SELECT [STRUCT('b' AS a), STRUCT(NULL), STRUCT('a'), STRUCT('b')] AS l)"
+        ),
+        [["- a b b"]],
+    ),
+    ("SELECT id FROM d.t WHERE 'y' IN UNNEST(ARRAY(SELECT x.tag FROM UNNEST(tags) AS x))", [[1]]),
     (
         (
             "SELECT ARRAY(SELECT AS STRUCT tag, n + 1 AS m FROM UNNEST(tags) ORDER "

@@ -466,6 +466,15 @@ TIMES = (
     ),
 )
 
+ARRAYS = (
+    # The different values from the smallest on; list_distinct would leave NULL out.
+    _plain(
+        "bq_distinct",
+        "x",
+        "list_concat(list_filter(x, lambda e: e IS NULL)[1:1], list_sort(list_distinct(x)))",
+    ),
+)
+
 AGGREGATES = (
     _plain(
         "bq_top_count",
@@ -498,6 +507,7 @@ MACROS: tuple[Macro, ...] = (
     *STRINGS,
     *JSONS,
     *TIMES,
+    *ARRAYS,
     *AGGREGATES,
 )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
-from tweetlog_local.bigquery import aggregates, functions
+from tweetlog_local.bigquery import aggregates, functions, row_arrays
 from tweetlog_local.bigquery.calendar_parts import INTERVALS, extracted, interval
 from tweetlog_local.bigquery.errors import InvalidQuery, Unsupported
 from tweetlog_local.bigquery.expressions import (
@@ -54,6 +54,7 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
     _fill_parameters(holder, parameters)
     for function in list(holder.find_all(exp.NetFunc)):
         function.replace(call(f"NET.{function.this.name}", *function.this.expressions))
+    row_arrays.localize(holder, READY)
     for select in reversed(list(holder.find_all(exp.Select))):
         _tidy(select)
     for select in list(holder.find_all(exp.Select)):
