@@ -416,8 +416,8 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
     ),
     (
         (
-            "SELECT ARRAY_TO_STRING(ARRAY(SELECT DISTINCT x.a FROM UNNEST(l) AS x ORDER BY x.a), ' ', "
-            "'-') FROM (SELECT [STRUCT('b' AS a), STRUCT(NULL), STRUCT('a'), STRUCT('b')] AS l)"
+            "SELECT ARRAY_TO_STRING(ARRAY(SELECT DISTINCT x.a FROM UNNEST(l) AS x ORDER BY x.a), "
+            "' ', '-') FROM (SELECT [STRUCT('b' AS a), STRUCT(NULL), STRUCT('a'), STRUCT('b')] l)"
         ),
         [["- a b"]],
     ),

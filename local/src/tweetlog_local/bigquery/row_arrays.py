@@ -28,7 +28,7 @@ def _part(select: exp.Select) -> exp.Column | None:
     """Return `x.part` if that is all that is selected, and nothing else is asked for."""
     if any(value for name, value in select.args.items() if name not in _SIMPLE):
         return None
-    (first, *others) = select.expressions
+    first, *others = select.expressions
     distinct = select.args.get("distinct")
     named = isinstance(first, exp.Column) and len(first.parts) == 2  # noqa: PLR2004 - x and part
     return first if named and not others and not (distinct and distinct.args.get("on")) else None
@@ -43,7 +43,7 @@ def _source(select: exp.Select, part: exp.Column) -> exp.Unnest | None:
     alias = unnest.args.get("alias")
     columns = alias.columns if alias is not None else ()
     plain = len(unnest.expressions) == 1 and isinstance(unnest.expressions[0], exp.Column)
-    named = len(columns) == 1 and columns[0].name == part.table
+    named = [column.name for column in columns] == [part.table]
     return unnest if plain and named else None
 
 
