@@ -82,6 +82,8 @@ def _of_a_workload(one: Manifest) -> Iterator[Grant]:
     for name, value in variables.items():
         if name.endswith("_TOPIC"):
             yield Grant(who, PUBLISH, f"PubSubTopic {value}")
+    if variables.get("TWEETLOG_TRACING") == "cloud":
+        yield Grant(who, "roles/cloudtrace.agent", PROJECT)
     if "TWEETLOG_DATASET" in variables:
         yield Grant(who, WRITE_ROWS, DATASET)
     for volume in pod(one).get("volumes", []):
@@ -221,6 +223,14 @@ def test_a_permission_too_many_is_found(prod: Render) -> None:
     assert "loader: roles/bigquery.admin on Project: granted and not needed" in lines(faults(more))
     assert "nobody here is an administrator" in lines(role_faults(more))
     assert "PubSubTopic tweets-enriched: granted and not needed" in lines(faults(moved))
+
+
+def test_tracing_without_a_permission_is_found(prod: Render) -> None:
+    index = list(environment(the(prod, "Service", "loader"))).index("TWEETLOG_TRACING")
+    path = f"spec.template.spec.containers.0.env.{index}.value"
+    wrong = broken(prod, "Service loader", path, "cloud")
+
+    assert "loader: roles/cloudtrace.agent on Project: needed" in lines(faults(wrong))
 
 
 def test_another_cluster_or_namespace_is_not_the_ingestor(prod: Render) -> None:
