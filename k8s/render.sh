@@ -114,7 +114,7 @@ main() {
   trap 'rm -rf "$work"' EXIT
   kustomize_into "$k8s/overlays/$overlay" "$work" || fail "kustomize refused $k8s/overlays/$overlay" 1
   sed -i.before -e "s/PROJECT_NUMBER/$number/g" -e "s/PROJECT_ID/$project/g" \
-    -e "s/REGION/$region/g" -e "s/ALERT_EMAIL/$email/g" -e "s/OVERLAY/$overlay/g" "$work"/*.yaml
+    -e "s/REGION/$region/g" -e "s/ALERT_EMAIL/$email/g" -e "s/OVERLAY_NAME/$overlay/g" "$work"/*.yaml
   for image in "${IMAGES[@]}"; do
     sed -i.before "s|/$image@$NO_DIGEST|/$image@$(digest "$image")|" "$work"/*.yaml
   done

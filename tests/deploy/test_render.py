@@ -28,6 +28,7 @@ from ingestor.x import rules_file
 ADDED = ("SecretProviderClass", "PodMonitoring")
 # Where an overlay may differ from another, but for its place.
 SIZES = (
+    r"CloudBuildTrigger .*: spec\.substitutions\._OVERLAY",
     r"Service .*: spec\.template\.metadata\.annotations\.autoscaling\.knative\.dev/maxScale",
     r"MonitoringAlertPolicy instances-.*: spec\.conditions\.\d\.conditionThreshold\.thresholdValue",
     r"Deployment ingestor: spec\.template\.spec\.containers\.0\.env\.TWEETLOG_POSTS_PER_\w+",
@@ -50,7 +51,9 @@ def unchecked(render: Render) -> Iterator[str]:
 def left_over(render: Render) -> Iterator[str]:
     for one in render:
         for path, text in texts(one.document):
-            for word in re.findall(r"\b(?:PROJECT_ID|PROJECT_NUMBER|REGION|ALERT_EMAIL)\b", text):
+            for word in re.findall(
+                r"\b(?:PROJECT_ID|PROJECT_NUMBER|REGION|ALERT_EMAIL|OVERLAY_NAME)\b", text
+            ):
                 yield f"{one}: {path}: {word} is left"
 
 

@@ -224,3 +224,18 @@ def test_arguments_that_an_image_refuses_are_found(
     wrong = broken(prod, resource, path, arguments)
 
     assert f"does not take {' '.join(arguments)}" in lines(command_faults(wrong))
+
+
+def test_a_pull_request_is_built_as_who_cannot_deploy(render: Render) -> None:
+    push, request = (the(render, "CloudBuildTrigger", name) for name in ("push", "pull-request"))
+
+    assert push.spec["serviceAccountRef"] == {"name": "cloud-build"}
+    assert push.spec["repositoryEventConfig"]["push"] == {"branch": "^main$"}
+    assert "_DEPLOY" not in push.spec["substitutions"]
+    assert request.spec["serviceAccountRef"] == {"name": "cloud-build-check"}
+    assert request.spec["substitutions"]["_DEPLOY"] == "false"
+    assert request.spec["substitutions"]["_SERVICE_ACCOUNT"] == "cloud-build-check"
+    assert request.spec["repositoryEventConfig"]["pullRequest"]["commentControl"] == (
+        "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
+    )
+    assert push.spec["filename"] == request.spec["filename"] == "cloudbuild.yaml"
