@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 # An open hole is stated when it is this long, and then now and again: reports should see it.
 _FIRST_STATEMENT = timedelta(seconds=60)
 _NEXT_STATEMENT = timedelta(minutes=10)
+# A reconnect that takes longer is more than routine.
+_SHORT_SECONDS = 5.0
 
 
 class Gaps:
@@ -53,6 +55,8 @@ class Gaps:
         self._lock = threading.RLock()
         self._stated: datetime | None = None
         self._filling: dict[datetime, tuple[int, int]] = {}
+        # What became of holes, on its way to the broker behind the tweets that it tells of.
+        self._results: dict[datetime, Hole] = {}
 
     @property
     def now(self) -> datetime:
@@ -70,7 +74,8 @@ class Gaps:
     def pending(self) -> list[Hole]:
         """The ended holes that wait for a repair."""
         with self._lock:
-            return [one for one in self._state.holes.known if one.repair == PENDING]
+            known = self._state.holes.known
+            return [one for one in known if one.repair == PENDING and not self._is_told(one)]
 
     def recover(self) -> None:
         """Take up what a run before has left: the hole since, and what was not said yet."""
@@ -100,7 +105,8 @@ class Gaps:
                 self._metrics.gaps.labels(closed.cause).inc()
                 seconds = ((closed.end or end) - closed.start).total_seconds()
                 self._metrics.gap_seconds.labels(closed.cause).inc(seconds)
-                log.warning("nobody listened for %.1f s (%s)", seconds, closed.cause)
+                level = logging.WARNING if seconds > _SHORT_SECONDS else logging.INFO
+                log.log(level, "nobody listened for %.1f s (%s)", seconds, closed.cause)
             if minutes is not None:
                 back = end - timedelta(minutes=minutes)
                 filled = [one for one in self.pending if one.start >= back]
@@ -162,7 +168,7 @@ class Gaps:
         with self._lock:
             if self._filling:
                 return []
-            return self._state.holes.due(self.now)
+            return [one for one in self._state.holes.due(self.now) if not self._is_told(one)]
 
     def searched(self, hole: Hole) -> None:
         """Note what became of a hole; its tweets were handed on before."""
@@ -177,9 +183,14 @@ class Gaps:
             self._state.save_holes()
 
     def _repaired(self, hole: Hole) -> None:
-        self._state.holes.put(hole)
-        self._state.save_holes()
+        """State what became of a hole, behind its tweets; it is so once the broker has them all.
+
+        Until then the hole is kept as it was: a crash costs tweets that only memory had, and the
+        next start searches for them again.
+        """
+        self._results[hole.start] = hole
         self._metrics.repairs.labels(hole.repair).inc()
+        self._buffer.sync()
         self._say(hole)
 
     def _fill_failed(self) -> None:
@@ -196,5 +207,12 @@ class Gaps:
 
     def _said(self, start: datetime, revision: int) -> None:
         with self._lock:
+            result = self._results.get(start)
+            if result is not None and result.revision == revision:
+                self._state.holes.put(replace(self._results.pop(start), confirmed=revision))
             self._state.holes.confirm(start, revision)
             self._state.save_holes()
+
+    def _is_told(self, hole: Hole) -> bool:
+        """Whether what became of it is on its way."""
+        return hole.start in self._results
