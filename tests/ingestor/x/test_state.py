@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -197,9 +198,10 @@ def test_a_token_is_never_printed(tmp_path: Path) -> None:
     for bad in ("hush hush", "hush\nhush", "hüsh", "hush\x00"):
         file = tmp_path / "token"
         file.write_text(bad)
-        for make in (lambda bad=bad: Token(bad), lambda file=file: Token(file=file)):
+        either: list[dict[str, Any]] = [{"value": bad}, {"file": file}]
+        for asked in either:
             with pytest.raises(TokenUnusable) as unusable:
-                make()
+                Token(**asked)
             assert "hush" not in str(unusable.value)
             assert "hüsh" not in str(unusable.value)
 

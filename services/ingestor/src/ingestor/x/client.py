@@ -276,7 +276,8 @@ class Api:
 
     def connections(self) -> list[dict[str, Any]]:
         """Return the open connections to the filtered stream, as X shows them."""
-        listed = self._get("/2/connections", None).get("data")
+        asked = {"status": "active", "endpoints": _ENDPOINT, "max_results": 100}
+        listed = self._get("/2/connections", asked).get("data")
         return [one for one in objects(listed) if one.get("endpoint_name") == _ENDPOINT]
 
     def evict(self, ids: Sequence[str]) -> None:

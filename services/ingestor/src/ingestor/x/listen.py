@@ -243,7 +243,11 @@ class Loop:
             log.warning("closed the stream: %s", ended.detail)
             return  # what has to be waited for is looked at before each connect
         self._failures, decision = decide(
-            self._failures, ended, self._clock(), backfill=self._minutes is not None
+            self._failures,
+            ended,
+            self._clock(),
+            backfill=self._minutes is not None,
+            speed=self._speed,
         )
         self._tell(ended, decision)
         match decision.act:

@@ -232,7 +232,7 @@ class Mender:
 
     def _after(self, ended: Ended) -> datetime:
         """Return when to try again after a refusal."""
-        self._failures, decision = decide(self._failures, ended, self._clock())
+        self._failures, decision = decide(self._failures, ended, self._clock(), speed=self._speed)
         # What X does not take as a query it will not take later; parked, since a person may
         # mend it, and given up when it is too old.
         level = logging.ERROR if decision.act is Act.PARK else logging.WARNING

@@ -21,7 +21,7 @@ from ingestor.x.buffer import Buffer
 from ingestor.x.client import Address, Api, Connection
 from ingestor.x.gaps import Gaps
 from ingestor.x.intake import Intake, captured
-from ingestor.x.listen import OPEN, PARKED, WAITING, Loop
+from ingestor.x.listen import CONNECTING, OPEN, PARKED, WAITING, Loop
 from ingestor.x.mend import Mender
 from ingestor.x.metrics import Metrics
 from ingestor.x.rulebook import Rulebook
@@ -201,13 +201,12 @@ class Ingest:
 
     def ready(self) -> list[str]:
         """Return why no tweets come."""
-        status = self._loop.status
-        lasted = time.time() - status.since
-        if status.name == OPEN or (
-            status.name == WAITING and self._gaps.open_seconds < _SHORT_SECONDS
-        ):
+        status, now = self._loop.status, time.time()
+        short = now - self._intake.heard < _SHORT_SECONDS
+        if status.name == OPEN or (status.name in (CONNECTING, WAITING) and short):
             return []
-        return [f"{status.name} for {lasted:.0f} s{': ' * bool(status.detail)}{status.detail}"]
+        detail = f": {status.detail}" if status.detail else ""
+        return [f"{status.name} for {now - status.since:.0f} s{detail}"]
 
     def metrics(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -69,6 +69,7 @@ def decide(
     now: float,
     *,
     backfill: bool = False,
+    speed: float = 1,
     jitter: Callable[[], float] = random.random,
 ) -> tuple[Failures, Decision]:
     """Return the failures so far and what to do next.
@@ -78,6 +79,7 @@ def decide(
         ended: how the connection or the attempt ended.
         now: seconds since 1970, to compare a reset with.
         backfill: whether the attempt asked for backfill.
+        speed: by which the caller divides the wait; a reset is a moment and stays where it is.
         jitter: 0 to 1, spreads what would come back at the same second.
     """
     if ended.opened:
@@ -85,7 +87,7 @@ def decide(
     if ended.cause in _DROPS:
         return (before, Decision(Act.CONNECT, 0)) if ended.opened else _network(before)
     if ended.cause is Cause.RATE_LIMIT:
-        return _rate_limited(before, ended, now, jitter)
+        return _rate_limited(before, ended.reset_at, now, speed, jitter)
     if ended.cause is Cause.REQUEST and backfill:
         return before, Decision(Act.WITHOUT_BACKFILL, 0)
     schedule = _BY_CAUSE.get(ended.cause)
@@ -105,12 +107,16 @@ def _http(before: Failures) -> tuple[Failures, Decision]:
 
 
 def _rate_limited(
-    before: Failures, ended: Ended, now: float, jitter: Callable[[], float]
+    before: Failures,
+    reset_at: float | None,
+    now: float,
+    speed: float,
+    jitter: Callable[[], float],
 ) -> tuple[Failures, Decision]:
     after = replace(before, rate=before.rate + 1)
     wait = _doubled(RATE_FIRST, after.rate, WINDOW)
-    if ended.reset_at is not None and ended.reset_at > now:
-        wait = min(ended.reset_at - now, WINDOW) + _RESET_MARGIN * (1 + jitter())
+    if reset_at is not None and reset_at > now:
+        wait = min((reset_at - now) * speed, WINDOW) + _RESET_MARGIN * (1 + jitter())
     return after, Decision(Act.CONNECT, wait, alert=after.rate > 1)
 
 
