@@ -1,7 +1,9 @@
 """Deletion through the command, on real servers: gone everywhere, in every order, and proven."""
 
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,7 +14,12 @@ from tweetlog import events
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 from tweetlog.rejection import rejected
+from tweetlog_local import x_api
+from tweetlog_ops.lane import REPLAY, STORES
+from tweetlog_ops.message import carrying
+from tweetlog_ops.publishing import Publisher
 from tweetlog_ops.site import Site
+from x_client import Lab
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -154,3 +161,64 @@ def test_the_same_deletion_again_changes_nothing(site: Site) -> None:
 
 def test_verify_accounts_for_everything(site: Site) -> None:
     assert command(site, "verify") == 0
+
+
+def test_what_is_deleted_in_the_middle_of_a_replay_does_not_come_back(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`DELETIONS=1000 python -m pytest ...` for the whole size."""
+    count = int(os.environ.get("DELETIONS", "40"))
+    raws = [received(1000 + n) for n in range(2 * count)]
+    published(site, "tweets-raw", raws)
+    gone = [raw.id for raw in raws[:count]]
+    again = [carrying(raw.extended(replayid="r1"), "tweets-raw-replay") for raw in raws]
+    site.start(REPLAY)
+    with Publisher(site.project) as publisher:
+        # Half of the replay before the deletion begins, the rest while it is under way.
+        publisher.publish(again[::2])
+        with ThreadPoolExecutor(1) as pool:
+            rest = pool.submit(publisher.publish, again[1::2])
+            assert command(site, "delete", "--ids", *gone) == 0
+            rest.result()
+    site.drain(*REPLAY.subscriptions, *STORES)
+
+    shown = set(
+        rows(site, "SELECT tweet_id FROM tweets UNION DISTINCT SELECT tweet_id FROM v_tweets")
+    )
+    assert not shown & set(gone)
+    assert {raw.id for raw in raws[count:]} <= shown
+    logged = rows(site, "SELECT data FROM raw_events WHERE data IS NOT NULL")
+    assert not [text for text in logged if json.loads(text).get("data", {}).get("id") in gone]
+    capsys.readouterr()
+    assert command(site, "delete", "--certificate", "--format", "json") == 0
+    certified = json.loads(capsys.readouterr().out)
+    (batch,) = [one["batch"] for one in certified["batches"] if one["ids"] == count]
+    removed = [one for one in certified["removed"] if one["batch"] == batch]
+    assert [(one["place"], one["items"]) for one in removed] == [("raw_events: whole", count)]
+
+
+def test_a_compliance_round_does_what_x_says(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with x_api.running("--tls", "--tweets", "0", "--job-delay", "0") as up:
+        happened = [
+            {"event": "delete", "tweet": tweet_id(5)},
+            {"event": "drop", "tweet": tweet_id(6)},
+        ]
+        Lab(up).post("compliance", happened)
+        monkeypatch.setenv("TWEETLOG_X_API_URL", up.url)
+        monkeypatch.setenv("TWEETLOG_X_CA_FILE", str(up.ca_file))
+        monkeypatch.setenv("TWEETLOG_X_BEARER_TOKEN", up.token)
+        monkeypatch.delenv("TWEETLOG_X_BEARER_TOKEN_FILE", raising=False)
+
+        assert command(site, "compliance", "run", "--poll", "0", "--ids-a-job", "6") == 0
+
+    said = capsys.readouterr()
+    assert "1 deleted" in said.out
+    assert "1 bounced" in said.out
+    assert up.token not in said.out + said.err
+    left = everything(site)
+    assert "secret 5" not in left
+    assert "secret 6" not in left
+    assert "secret 7" in left
+    assert command(site, "delete", "--certificate") == 0

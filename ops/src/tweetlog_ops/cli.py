@@ -8,11 +8,20 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from tweetlog_ops.commands import chaos, deadletters, delete, query, run, verify, warehouse
+from tweetlog_ops.commands import (
+    chaos,
+    compliance,
+    deadletters,
+    delete,
+    query,
+    run,
+    verify,
+    warehouse,
+)
 from tweetlog_ops.errors import CommandError
 
 # In the order in which help shows them.
-_COMMANDS = (run, chaos, query, verify, deadletters, delete, warehouse)
+_COMMANDS = (run, chaos, query, verify, deadletters, delete, compliance, warehouse)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

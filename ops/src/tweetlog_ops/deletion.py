@@ -1,8 +1,8 @@
 """Deletion: tombstones published, loaded, and every place swept; and the certificate of it."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class Batch:
         ids: of tweets, or of users.
         verdict: one of `VERDICTS`.
         up_to: of users: the largest id of a post that it is about.
+        times: since when, of those of which X says so.
     """
 
     id: str
@@ -67,16 +68,22 @@ class Batch:
     verdict: str
     users: bool = False
     up_to: int | None = None
+    times: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def batch(
-    ids: Sequence[str], verdict: str, *, users: bool = False, up_to: int | None = None
+    ids: Sequence[str],
+    verdict: str,
+    *,
+    users: bool = False,
+    up_to: int | None = None,
+    times: Mapping[str, datetime] | None = None,
 ) -> Batch:
     """Return the batch that these ids under this verdict are."""
     unique = tuple(sorted(set(ids), key=lambda id: (len(id), id)))
     kind = "users" if users else "tweets"
     digest = events.digest(kind, verdict, str(up_to), *unique)
-    return Batch(f"{verdict}-{digest[:12]}", unique, verdict, users, up_to)
+    return Batch(f"{verdict}-{digest[:12]}", unique, verdict, users, up_to, times or {})
 
 
 def ids_of(given: Sequence[str]) -> list[str]:
@@ -141,8 +148,8 @@ def delete(site: Site, batches: Sequence[Batch], *, at: datetime | None = None) 
 
 def tombstones(one: Batch, ids: Sequence[str], at: datetime) -> Iterator[Envelope]:
     """Yield the event of each of the ids, which are a part of the batch."""
-    moment = events.rfc3339(at)
     for id in ids:
+        moment = events.rfc3339(one.times.get(id, at))
         if one.users:
             up_to = events.last_id(at) if one.up_to is None else one.up_to
             yield events.user_judged(

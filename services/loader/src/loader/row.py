@@ -6,6 +6,7 @@ change here.
 """
 
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -152,8 +153,10 @@ def _tombstone(delivery: Delivery, fields: dict[str, Any], loaded_at: datetime) 
         "loaded_at": loaded_at,
     }
     size = len(event.data)
+    # Of two verdicts of one moment, too, one and the same counts whichever came first.
+    ranked = f"{sections}{zlib.crc32(str(kept['verdict']).encode()) & 0xFFFF:04X}"
     return (
-        Row(DELETIONS, kept, sequence(sections, loaded_at), size=size),
+        Row(DELETIONS, kept, sequence(ranked, loaded_at), size=size),
         # Not the complement but a constant: of equal deletes the latest wins, so a delete that is
         # sent again (after a replay) is remembered for another two days.
         Row(TWEETS, {"tweet_id": tweet_id}, f"{sections}/{_LARGEST:X}", DELETE, size),

@@ -1,0 +1,73 @@
+"""`tweetlog compliance`: what X says of the posts that are here is done."""
+
+import argparse
+import os
+import sys
+
+from tweetlog_ops.arguments import WRONG_CALL, Commands, add_place, command, group, whole_number
+from tweetlog_ops.asked import check_applied
+from tweetlog_ops.commands.delete import report
+from tweetlog_ops.errors import CommandError
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    inner = group(
+        commands,
+        "compliance",
+        help="ask X what became of the posts that are here, and delete accordingly",
+        see="tweetlog compliance run --help",
+    )
+    declared = command(
+        inner,
+        "run",
+        _run,
+        help="a round of X's batch compliance: upload the ids, fetch the verdicts, delete",
+        example="TWEETLOG_X_BEARER_TOKEN_FILE=token tweetlog compliance run --project my-project",
+    )
+    declared.add_argument(
+        "--ids-a-job",
+        type=whole_number,
+        default=1_000_000,
+        metavar="N",
+        help="ids in one of X's jobs, 5,000,000 at most (default: %(default)s)",
+    )
+    declared.add_argument(
+        "--poll",
+        type=whole_number,
+        default=30,
+        metavar="SECONDS",
+        help="between two looks at a job (default: %(default)s)",
+    )
+    add_place(declared)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from tweetlog_ops import compliance, deletion  # noqa: PLC0415 - slow to import: only what needs it waits
+    from tweetlog_ops.site import opened  # noqa: PLC0415 - as above
+    from tweetlog_ops.x_compliance import Compliance  # noqa: PLC0415 - as above
+
+    if not 1 <= parsed.ids_a_job <= compliance.MOST_IDS:
+        line = f"--ids-a-job takes 1 to {compliance.MOST_IDS:,}"
+        raise CommandError(line, exit_code=WRONG_CALL)
+    x = Compliance(os.environ)
+    with opened(parsed) as site:
+        check_applied(site.warehouse)
+        found = compliance.asked(
+            site.warehouse, x, most=parsed.ids_a_job, poll=parsed.poll, say=_say
+        )
+        swept = deletion.delete(site, found.batches())
+    sys.stdout.write(f"asked about {found.asked:,} ids\n")
+    for one in found.batches():
+        sys.stdout.write(f"batch {one.id}: {len(one.ids):,} {one.verdict}\n")
+    if found.edited:
+        line = f"edited since, the latest version was not received: {len(found.edited):,}, such as "
+        sys.stdout.write(f"{line}{found.edited[0]}\n")
+    if found.refused:
+        sys.stdout.write(f"X took {found.refused:,} for no ids\n")
+    return report(swept)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
