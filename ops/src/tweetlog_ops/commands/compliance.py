@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         "run",
         _run,
         help="a round of X's batch compliance: upload the ids, fetch the verdicts, delete",
-        example="TWEETLOG_X_BEARER_TOKEN_FILE=token tweetlog compliance run --project my-project",
+        example="tweetlog compliance run --project my-project",
     )
     declared.add_argument(
         "--ids-a-job",
