@@ -58,10 +58,12 @@ def encode(event: Envelope) -> tuple[bytes, dict[str, str]]:
 
 def message_attributes(event: Envelope) -> dict[str, str]:
     """Return the attributes of the message that carries `event` in binary mode."""
-    return {
-        (CONTENT_TYPE if name == "datacontenttype" else PREFIX + name): value
-        for name, value in event.attributes().items()
-    }
+    attributes = event.attributes()
+    content_type = attributes.pop("datacontenttype", None)
+    named = {PREFIX + name: value for name, value in attributes.items()}
+    if content_type is not None:
+        named[CONTENT_TYPE] = content_type
+    return named
 
 
 def encode_structured(event: Envelope) -> bytes:
@@ -147,13 +149,19 @@ def _from_wrapped(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 
 def _event(attributes: Mapping[str, str], data: bytes) -> Envelope:
-    lower = {name.lower(): value for name, value in attributes.items()}
-    if lower.get(CONTENT_TYPE, "").startswith(STRUCTURED):
-        return _structured(data)
-    # The binding's text says `content-type`, its examples `ce-datacontenttype`: read both.
-    named = {k.removeprefix(PREFIX): v for k, v in lower.items() if k.startswith(PREFIX)}
-    if CONTENT_TYPE in lower:
-        named["datacontenttype"] = lower[CONTENT_TYPE]
+    named: dict[str, str] = {}
+    content_type = None
+    for key, value in attributes.items():
+        name = key.lower()
+        if name == CONTENT_TYPE:
+            content_type = value
+        elif name.startswith(PREFIX):
+            named[name.removeprefix(PREFIX)] = value
+    if content_type is not None:
+        if content_type.startswith(STRUCTURED):
+            return _structured(data)
+        # The binding's text says `content-type`, its examples `ce-datacontenttype`: read both.
+        named["datacontenttype"] = content_type
     return from_attributes(named, data)
 
 

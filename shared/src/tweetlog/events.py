@@ -7,6 +7,7 @@ fact gives the same event however often and by whichever way it reaches us.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -43,6 +44,7 @@ _EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657000, tzinfo=UTC)
 _FIRST_SNOWFLAKE = 29_700_859_247
 
 
+@cache
 def dataschema(event_type: str) -> str:
     """Return the URI that names the JSON Schema of an event type's data."""
     return "urn:" + event_type.replace(".", ":", 1)
@@ -71,7 +73,8 @@ def last_id(moment: datetime) -> int:
 
 def rfc3339(moment: datetime) -> str:
     """Return a moment as X writes it: UTC, milliseconds, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def received(
