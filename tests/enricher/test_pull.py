@@ -10,13 +10,12 @@ import grpc
 import pytest
 
 from builders import a_raw_tweet
-from enricher.pull import BatchTopic, receive
+from enricher.pull import receive
 from enricher_command import started
 from fake_pubsub import FakePubsub, serving
 from tweetlog.delivery import encode
 from tweetlog.envelope import Envelope
 from tweetlog.errors import PublishFailed
-from tweetlog.publisher import publisher_client
 from tweetlog.subscription import Pulled
 from tweetlog.topic import InMemoryTopic
 
@@ -78,42 +77,6 @@ def test_nothing_is_acked_when_a_publish_fails_until_the_end(broken: str) -> Non
     dead_letters = FailingTopic() if broken == "dead_letters" else InMemoryTopic()
 
     assert receive(batch, enriched=enriched, dead_letters=dead_letters, stop=stop) == []
-
-
-@pytest.fixture
-def topic(pubsub: FakePubsub, monkeypatch: pytest.MonkeyPatch) -> BatchTopic:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub.address)
-    return BatchTopic(publisher_client(), "projects/demo/topics/t")
-
-
-@pytest.mark.servers
-def test_a_batch_is_one_request(pubsub: FakePubsub, topic: BatchTopic) -> None:
-    tweets = [a_raw_tweet(str(n)) for n in range(1, 501)]
-
-    topic.publish(*tweets)
-
-    assert pubsub.journal == ["publish"]
-    assert [(one.data, dict(one.attributes)) for one in pubsub.events("t")] == [
-        encode(tweet) for tweet in tweets
-    ]
-
-
-@pytest.mark.servers
-def test_a_batch_of_many_bytes_is_more_than_one_request(
-    pubsub: FakePubsub, topic: BatchTopic
-) -> None:
-    topic.publish(*(a_raw_tweet(str(n), text="x" * 3_000_000) for n in range(1, 5)))
-
-    assert pubsub.journal == ["publish", "publish"]
-    assert len(pubsub.events("t")) == 4
-
-
-@pytest.mark.servers
-def test_a_batch_that_is_refused_has_failed(pubsub: FakePubsub, topic: BatchTopic) -> None:
-    pubsub.failing = grpc.StatusCode.NOT_FOUND
-
-    with pytest.raises(PublishFailed, match="projects/demo/topics/t: not confirmed"):
-        topic.publish(a_raw_tweet())
 
 
 @pytest.mark.servers

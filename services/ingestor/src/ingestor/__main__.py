@@ -184,7 +184,7 @@ def _published(settings: Settings, work: _Work) -> int:
     # gRPC takes a second to load, for which neither --help nor a wrong call should wait.
     from google.auth.exceptions import DefaultCredentialsError  # noqa: PLC0415 - see above
 
-    from tweetlog.publisher import PubsubTopic, publisher_client  # noqa: PLC0415 - as above
+    from tweetlog.publisher import BatchTopic, publisher_client  # noqa: PLC0415 - as above
 
     try:
         client = publisher_client()
@@ -192,7 +192,7 @@ def _published(settings: Settings, work: _Work) -> int:
     except DefaultCredentialsError as reason:
         return _misused([f"{reason} Or set PUBSUB_EMULATOR_HOST, for a local Pub/Sub."])
     raw, dead = (
-        PubsubTopic(client, settings.topic(name), timeout=_TRY_SECONDS)
+        BatchTopic(client, settings.topic(name), timeout=_TRY_SECONDS)
         for name in (settings.raw_topic, settings.dead_topic)
     )
     try:
