@@ -54,6 +54,7 @@ EXPECTED = {
     "instances-are-at-their-limit",
     "nothing-is-published",
     "ingestor-restarts",
+    "deletion-failed",
     "stream-is-down",
     "holes-grow",
     "budget-runs-out",

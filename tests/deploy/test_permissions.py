@@ -28,13 +28,26 @@ from deploy.manifests import (
 PUBLISH = "roles/pubsub.publisher"
 WRITE_ROWS = "tweetlogRowWriter"
 INVOKE = "roles/run.invoker"
+READ_SECRET = "roles/secretmanager.secretAccessor"  # noqa: S105 - a role
 AGENT = "Pub/Sub's agent"
 INGESTOR = "ingestor"
 PROJECT = "Project"
 DATASET = "BigQueryDataset tweetlog"
 # What a command of the image `ops` does to the warehouse.
 QUERIES = (("roles/bigquery.jobUser", PROJECT), ("roles/bigquery.dataViewer", DATASET))
-COMMANDS = {"verify": QUERIES, "query": QUERIES}
+# A command that looks whether a shadow takes the replay lane sees every subscription.
+LANES = ("roles/pubsub.viewer", PROJECT)
+COMMANDS = {
+    "verify": QUERIES,
+    "query": QUERIES,
+    "compliance": (
+        ("roles/bigquery.jobUser", PROJECT),
+        ("roles/bigquery.dataEditor", DATASET),
+        LANES,
+        (PUBLISH, "PubSubTopic tweets-raw"),
+        (PUBLISH, "PubSubTopic tweets-raw-replay"),
+    ),
+}
 # What cloudbuild.yaml does, beside running as the accounts of what it deploys.
 BUILD = (
     ("roles/logging.logWriter", PROJECT),
@@ -89,7 +102,10 @@ def _of_a_workload(one: Manifest) -> Iterator[Grant]:
     for volume in pod(one).get("volumes", []):
         if "csi" in volume:
             name = volume["csi"]["volumeAttributes"]["secretProviderClass"]
-            yield Grant(who, "roles/secretmanager.secretAccessor", f"SecretManagerSecret {name}")
+            yield Grant(who, READ_SECRET, f"SecretManagerSecret {name}")
+        if "secret" in volume:
+            name = volume["secret"]["secretName"]
+            yield Grant(who, READ_SECRET, f"SecretManagerSecret {name}")
     if one.kind == "Job":
         command = containers(one)[0]["args"][0]
         yield from (Grant(who, *grant) for grant in COMMANDS[command])

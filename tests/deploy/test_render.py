@@ -64,7 +64,7 @@ def secrets(render: Render) -> Iterator[str]:
         for path, text in texts(one.document):
             if SECRET.search(text):
                 yield f"{one}: {path}: looks like a secret"
-    for one in of_kind(render, "Deployment", "Service"):
+    for one in of_kind(render, "Deployment", "Service", "Job"):
         for name, value in environment(one).items():
             if re.search(r"TOKEN|SECRET|PASSWORD|_KEY$", name) and not name.endswith("_FILE"):
                 yield f"{one}: {name} is {len(value)} characters of a secret; give it as a file"
