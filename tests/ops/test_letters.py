@@ -127,10 +127,14 @@ def test_a_letter_that_holds_only_the_beginning_is_refused_and_says_where_the_wh
 
 
 def test_a_letter_whose_content_was_removed_is_refused() -> None:
-    removed = a_letter(a_raw_tweet(), removed_at=REJECTED_AT)
+    row = a_row(rejected(a_raw_tweet(), BAD, stage="enrich"), removed_at=REJECTED_AT)
+    emptied = orjson.loads(row["data"]) | {"data_base64": "", "data_complete": False}
+    removed = letters.letter({**row, "data": orjson.dumps(emptied).decode()})
+    in_part = letters.letter(row)
 
-    with pytest.raises(CommandError, match="removed"):
+    with pytest.raises(CommandError, match="its content was removed"):
         letters.check(removed)
+    letters.check(in_part)
 
 
 def test_a_patch_reads_the_event_and_what_it_prints_takes_its_place_in_the_log() -> None:

@@ -55,7 +55,6 @@ class Letter:
 
 def letter(row: Mapping[str, Any]) -> Letter:
     """Return the letter that a row of `v_dead_letters` is."""
-    removed = row["removed_at"] is not None
     if row["kind"] == _EXHAUSTED:
         attributes = {k: v for k, v in _json(row["attributes"]).items() if _is_ours(k)}
         data, complete = (row["data"] or "").encode(), True
@@ -72,7 +71,8 @@ def letter(row: Mapping[str, Any]) -> Letter:
         attributes=attributes,
         data=data,
         complete=complete,
-        removed=removed,
+        # Of a post that only includes what was deleted, the rest is there and can be redriven.
+        removed=row["removed_at"] is not None and not data,
         origin=origin,
         subject=row["subject"],
         status=row["status"],
