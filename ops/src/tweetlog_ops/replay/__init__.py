@@ -1,0 +1,1 @@
+"""Replay: logged events through the services again, on a lane of their own."""
