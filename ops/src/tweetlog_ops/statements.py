@@ -12,6 +12,9 @@ from tweetlog_ops.serving import Serving
 DATASET = "tweetlog"
 #: How tweets are kept: a row a tweet, or a row a version with a view that picks (docs/loading.md).
 LAYOUTS = ("upsert", "append")
+# As a label's value has to be (BigQuery: lower-case letters, digits, _; at most 63).
+_CANDIDATE = re.compile(r"tweets_[a-z0-9_]{1,50}")
+_OURS = frozenset({"tweets_latest", "tweets_versions", serving.CURRENT})
 # Not behind a quote: event types begin with the same word.
 _QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
 # BigQuery escapes a quote within quotes by a backslash.
@@ -54,6 +57,27 @@ def read(
     served = served or Serving(serving.BY_LAYOUT[layout])
     views = [_serving(one, served) for one in views]
     return tuple(replace(one, sql=for_dataset(one.sql, dataset)) for one in (*tables, *views))
+
+
+def candidate(folder: Path, *, dataset: str, name: str) -> Statement:
+    """Return the statement that makes another table of tweets, like `tweets` in all but its name.
+
+    Args:
+        folder: the folder `warehouse/`.
+        dataset: the dataset's name.
+        name: the table's name; see `check_name`.
+    """
+    (made,) = (one for one in _statements(folder / "tables.sql") if one.name == "tweets")
+    return Statement("table", name, made.sql.replace("tweetlog.tweets ", f"{dataset}.{name} ", 1))
+
+
+def check_name(name: str) -> None:
+    """Raise CommandError if `name` is not one for another table of tweets."""
+    if not _CANDIDATE.fullmatch(name):
+        line = f"{name}: not a name for a table of tweets; write tweets_v2 (letters, digits, _)"
+        raise CommandError(line, exit_code=2)
+    if name in _OURS:
+        raise CommandError(f"{name}: a table of the warehouse itself; write tweets_v2", exit_code=2)
 
 
 def _serving(one: Statement, served: Serving) -> Statement:

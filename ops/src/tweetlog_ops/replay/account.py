@@ -89,7 +89,7 @@ FROM (
   LEFT JOIN tweetlog.{target} AS t ON t.tweet_id = examined.tweet_id
   LEFT JOIN rejected ON rejected.tweet_id = examined.tweet_id
 )
-GROUP BY fate"""  # noqa: S608 - our own text; the table's name was checked
+GROUP BY fate"""
 
 
 def account(rows: Sequence[Mapping[str, Any]]) -> Account:

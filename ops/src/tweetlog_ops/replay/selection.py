@@ -37,7 +37,7 @@ COVERED = f"""
       OR EXISTS (
         SELECT 1 FROM tweetlog.verdicts AS v
         WHERE v.verdict_id = CONCAT('delete-user-', JSON_VALUE(data, '$.data.author_id'))
-          AND SAFE_CAST(selected.subject AS INT64) <= v.up_to_tweet_id)))"""  # noqa: S608 - a constant
+          AND SAFE_CAST(selected.subject AS INT64) <= v.up_to_tweet_id)))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ SELECT
 FROM tweetlog.raw_events AS e
 WHERE {condition(selection)}
 GROUP BY hour
-ORDER BY hour"""  # noqa: S608 - our own text, parameters for everything that was given
+ORDER BY hour"""
 
 
 def sizes(selection: Selection) -> str:
@@ -135,7 +135,7 @@ SELECT
   AVG(BYTE_LENGTH(e.data)) AS data_bytes,
   AVG(BYTE_LENGTH(TO_JSON_STRING(e.attributes))) AS attribute_bytes
 FROM tweetlog.raw_events AS e
-WHERE {condition(selection)}"""  # noqa: S608 - as above
+WHERE {condition(selection)}"""
 
 
 def boundaries(selection: Selection, parts: int) -> str:
@@ -143,7 +143,7 @@ def boundaries(selection: Selection, parts: int) -> str:
     return f"""
 SELECT APPROX_QUANTILES(UNIX_MICROS(e.publish_time), {parts}) AS micros
 FROM tweetlog.raw_events AS e
-WHERE {condition(selection)}"""  # noqa: S608 - as above
+WHERE {condition(selection)}"""
 
 
 def messages(selection: Selection) -> str:
@@ -171,7 +171,7 @@ SELECT
   IF(covered, NULL, data) AS data,
   attributes
 FROM judged
-ORDER BY publish_time, message_id"""  # noqa: S608 - as above
+ORDER BY publish_time, message_id"""
 
 
 def ids_in(text: str, *, where: str) -> tuple[str, ...]:
