@@ -64,6 +64,11 @@ class DataDir:
         return self.path / "lanes"
 
     @property
+    def shadow(self) -> Path:
+        """Which enricher the shadow's lane has, if it is not ours."""
+        return self.path / "shadow-enricher"
+
+    @property
     def running(self) -> Path:
         """The run that is under way, if one is."""
         return self.path / "run.json"
@@ -121,6 +126,14 @@ def running(folder: DataDir) -> Running | None:
         return None
     with _lock_file(folder) as file:
         return None if _try_lock(file) else found
+
+
+def shadow_enricher(folder: DataDir) -> Path | None:
+    """Return which enricher the shadow's lane has; None for ours."""
+    try:
+        return Path(folder.shadow.read_text())
+    except FileNotFoundError:
+        return None
 
 
 def announce(folder: DataDir, run: Running) -> None:

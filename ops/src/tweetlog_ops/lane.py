@@ -19,5 +19,7 @@ class Lane:
 
 LIVE = Lane("live", "tweets-raw", "tweets-enriched")
 REPLAY = Lane("replay", "tweets-raw-replay", "tweets-enriched-replay")
+#: By which the replay lane's enricher takes what is live, while there is a shadow (shadow.py).
+SHADOW = "tweets-raw-shadow"
 #: What Pub/Sub itself writes to tables.
 STORES = ("tweets-raw-store", "tweets-dead-store")

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,7 +15,9 @@ from typing import Any
 from tweetlog.tracing import OFF
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops.data_dir import DataDir, Running
-from tweetlog_ops.plan import Plan
+from tweetlog_ops.errors import CommandError
+from tweetlog_ops.keeping import Kept
+from tweetlog_ops.lane import LIVE, SHADOW, Lane
 from tweetlog_ops.processes import Process, Program, end_leftovers, is_alive
 from tweetlog_ops.warehouse import Warehouse
 
@@ -30,8 +33,6 @@ MODULES = (
     "loader",
     "ingestor",
 )
-# The table of the append layout.
-VERSIONS = "tweets_versions"
 #: The services that messages are delivered to, in the order in which they start.
 CONSUMERS = ("loader", "enricher")
 
@@ -73,14 +74,86 @@ def pubsub(folder: DataDir, ports: Servers) -> Program:
     return Program("pubsub", "tweetlog_local.pubsub", arguments)
 
 
-def consumer(name: str, ports: Servers, plan: Plan, *, port: int) -> Program:
-    """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses."""
+def consumer(name: str, ports: Servers, plan: Plan, kept: Kept, *, port: int) -> Program:
+    """Return one of `CONSUMERS` as a program, exactly as it is deployed but for the addresses.
+
+    Args:
+        name: which.
+        ports: where the servers are.
+        plan: the run.
+        kept: how the loader writes tweets.
+        port: where it listens.
+    """
     environment = _service(ports, plan.tracing) | {"HOST": HOST, "PORT": str(port)}
     if name == "loader":
         environment["TWEETLOG_BIGQUERY_WRITE_ENDPOINT"] = f"{HOST}:{ports.bigquery_grpc}"
-        if plan.layout == "append":
-            environment |= {"TWEETLOG_LAYOUT": "append", "TWEETLOG_TWEETS_TABLE": VERSIONS}
+        environment |= {"TWEETLOG_LAYOUT": kept.layout, "TWEETLOG_TWEETS_TABLE": kept.table}
     return Program(name, name, (plan.delivery,), environment)
+
+
+def lane_programs(
+    lane: Lane, run: Running, kept: Kept, *, enricher: Path | None = None, shadow: bool = False
+) -> tuple[Program, ...]:
+    """Return the services of a lane, as programs that pull and let the live ones go first.
+
+    Args:
+        lane: the lane.
+        run: where the servers are.
+        kept: how its loader writes tweets.
+        enricher: another enricher than this one; see `enricher_of`.
+        shadow: whether its enricher takes what is live, too.
+    """
+    common = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": run.pubsub}
+    raw, enriched = lane.subscriptions
+    loading = common | {
+        "TWEETLOG_SUBSCRIPTION": enriched,
+        "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": run.bigquery_grpc,
+        "TWEETLOG_TWEETS_TABLE": kept.table,
+        "TWEETLOG_LAYOUT": kept.layout,
+    }
+    python, path = enricher_of(enricher)
+    takes = {f"enricher-{lane.name}": raw}
+    takes |= {"enricher-shadow": SHADOW} if shadow else {}
+    behind = lane is not LIVE
+    enriching = common | path | {"TWEETLOG_ENRICHED_TOPIC": lane.enriched}
+    return (
+        Program(f"loader-{lane.name}", "loader", ("pull",), loading, yields=behind),
+        *(
+            Program(
+                name,
+                "enricher",
+                ("pull",),
+                enriching | {"TWEETLOG_SUBSCRIPTION": subscription},
+                python=python,
+                yields=behind,
+            )
+            for name, subscription in takes.items()
+        ),
+    )
+
+
+def enricher_of(path: Path | None) -> tuple[str, dict[str, str]]:
+    """Return the interpreter that runs an enricher, and the environment that it needs.
+
+    Args:
+        path: a Python that has one installed, or a checkout of tweetlog; ours if None.
+
+    Raises:
+        CommandError: if it is neither.
+    """
+    if path is None:
+        return sys.executable, {}
+    path = path.absolute()
+    own, sources = path / ".venv" / "bin" / "python", path / "services" / "enricher" / "src"
+    if path.is_file() and os.access(path, os.X_OK):
+        return str(path), {}
+    if (sources / "enricher").is_dir() and own.is_file():
+        return str(own), {}
+    if (sources / "enricher").is_dir():
+        found = os.pathsep.join((str(sources), str(path / "shared" / "src")))
+        return sys.executable, {"PYTHONPATH": found}
+    line = f"{path}: no Python, and no checkout of tweetlog with services/enricher in it"
+    raise CommandError(line, exit_code=2)
 
 
 def ingestor(
@@ -178,6 +251,12 @@ def clear_lanes(folder: DataDir) -> None:
             with suppress(ValueError):  # killed while it wrote
                 end_leftovers(json.loads(note.read_text()), MODULES)
             note.unlink(missing_ok=True)
+
+
+def has_guests(folder: DataDir) -> bool:
+    """Return whether another command uses the servers of this one, and has services of its own."""
+    ours = _lanes_of(folder, os.getpid())
+    return any(note != ours and is_alive(int(note.stem)) for note in folder.lanes.glob("*.json"))
 
 
 def _lanes_of(folder: DataDir, pid: int) -> Path:

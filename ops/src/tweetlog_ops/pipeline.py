@@ -13,14 +13,19 @@ from typing import Self
 from tweetlog_local.tweets import lines
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops import local_cloud, topology
+from tweetlog_ops import shadow as shadows
 from tweetlog_ops.applying import to_apply
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
+from tweetlog_ops.keeping import Kept, kept
+from tweetlog_ops.lane import REPLAY, SHADOW
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.manifests import Topology
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
+from tweetlog_ops.serving import CURRENT
+from tweetlog_ops.shadow import Shadow
 from tweetlog_ops.warehouse import Warehouse
 
 _LOOK_SECONDS = 0.25
@@ -61,6 +66,7 @@ class Pipeline:
         self._interrupted = interrupted
         self._ports = local_cloud.servers(pubsub=plan.pubsub_port, bigquery=plan.bigquery_port)
         self._processes: dict[str, Process] = {}
+        self._shadow: Shadow | None = None
         self._stack = ExitStack()
         self.display = Display()
         self.control = f"{HOST}:{self._ports.control}"
@@ -96,7 +102,7 @@ class Pipeline:
             self.display.show(now)
             if observe:
                 observe(now)
-            if self._fed(feed) and self._drained():
+            if self._fed(feed) and self._drained() and not local_cloud.has_guests(self._folder):
                 seconds = time.monotonic() - started
                 now = since(self._counts(), start)
                 self.display.close(now, seconds)
@@ -115,11 +121,33 @@ class Pipeline:
         consumers = local_cloud.CONSUMERS
         listening = dict(zip(consumers, local_cloud.free_ports(len(consumers)), strict=True))
         self._create_topology({name: f"http://{HOST}:{port}/" for name, port in listening.items()})
+        self._start_lane()
+        kept = self._kept()
         for name, port in listening.items():
-            self._spawn(local_cloud.consumer(name, self._ports, self._plan, port=port))
+            self._spawn(local_cloud.consumer(name, self._ports, self._plan, kept, port=port))
         for name in listening:
             self._processes[name].ready()
         self._announce()
+
+    def _kept(self) -> Kept:
+        """Return how the live lane keeps tweets."""
+        labels = self.warehouse.labels(CURRENT)
+        beside = self._shadow.beside if self._shadow else None
+        return kept(labels, layout=self._plan.layout, beside=beside)
+
+    def _start_lane(self) -> None:
+        """Start the replay lane if there is a shadow, which it keeps as fresh as the live table."""
+        self._shadow = shadows.found(PROJECT)
+        if self._shadow:
+            programs = local_cloud.lane_programs(
+                REPLAY,
+                self._running(),
+                Kept(self._shadow.into, "upsert"),
+                enricher=folders.shadow_enricher(self._folder),
+                shadow=True,
+            )
+            for process in [self._spawn(program) for program in programs]:
+                process.ready()
 
     def _apply_warehouse(self) -> None:
         missing = to_apply(self.warehouse, layout=self._plan.layout)
@@ -186,10 +214,17 @@ class Pipeline:
 
     def _drained(self) -> bool:
         stats = local_cloud.stats(self.control)
+        if self._shadow is None and _path(SHADOW) in stats.get("subscriptions", {}):
+            # A command has begun a shadow beside us, and leaves it to us.
+            self._start_lane()
+            self._announce()
         return bool(stats) and counted(stats, PROJECT).waiting == 0
 
     def _announce(self) -> None:
-        run = Running(
+        folders.announce(self._folder, self._running())
+
+    def _running(self) -> Running:
+        return Running(
             pid=os.getpid(),
             pubsub=f"{HOST}:{self._ports.pubsub}",
             control=self.control,
@@ -197,10 +232,13 @@ class Pipeline:
             bigquery_grpc=f"{HOST}:{self._ports.bigquery_grpc}",
             processes={name: process.pid for name, process in self._processes.items()},
         )
-        folders.announce(self._folder, run)
 
     def _forget(self) -> None:
         self._folder.running.unlink(missing_ok=True)
+
+
+def _path(subscription: str) -> str:
+    return f"projects/{PROJECT}/subscriptions/{subscription}"
 
 
 def _generate(file: Path, *, tweets: int, seed: int) -> None:

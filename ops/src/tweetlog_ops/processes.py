@@ -22,12 +22,25 @@ _DEATHS, _YOUNG_SECONDS = 5, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run: a Python module with its arguments and what it finds in the environment."""
+    """What to run: a Python module with its arguments and what it finds in the environment.
+
+    Attributes:
+        python: the interpreter; ours if not given.
+        yields: whether it lets everything else on the machine go first.
+    """
 
     name: str
     module: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+    yields: bool = False
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is typed to run it."""
+        first = ("nice", "-n", "10") if self.yields else ()
+        return (*first, self.python, "-m", self.module, *self.arguments)
 
 
 class Process:
@@ -104,7 +117,7 @@ class Process:
         with self.log.open("ab") as log, self._out.open("wb") as out:
             self._log_start = self.log.stat().st_size
             return subprocess.Popen(  # noqa: S603 - our own modules
-                [sys.executable, "-m", self.program.module, *self.program.arguments],
+                self.program.command,
                 env=_environment(self.program.environment),
                 stdin=self._stdin or subprocess.DEVNULL,
                 stdout=out,

@@ -67,42 +67,58 @@ def line(counts: Counts, rate: float) -> str:
     )
 
 
-class Display:
-    """Shows the line: in place on a terminal, now and then in a pipe."""
+class Ticker:
+    """Shows one line that changes: in place on a terminal, now and then in a pipe."""
 
     def __init__(self, out: TextIO = sys.stderr) -> None:
         self._out = out
         self._live = out.isatty()
         self._shown_at = 0.0
-        self._last: tuple[float, int] | None = None
-        self._rate = 0.0
 
-    def show(self, counts: Counts) -> None:
-        """Show the counts, with the rate at which tweets reach the table."""
+    def tick(self, text: str) -> None:
+        """Show the line as it is now."""
         now = time.monotonic()
-        self._measure(now, counts.loaded)
         if not self._live and now - self._shown_at < _PIPED_SECONDS:
             return
         self._shown_at = now
-        self._write(line(counts, self._rate))
+        self._out.write(f"\r\x1b[K{text}" if self._live else text + "\n")
+        self._out.flush()
 
     def say(self, text: str) -> None:
         """Show a line that stays."""
         self._out.write(("\r\x1b[K" if self._live else "") + text + "\n")
         self._out.flush()
 
+
+class Rate:
+    """Events a second, over the last second or more."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, int] | None = None
+        self._rate = 0.0
+
+    def of(self, events: int, now: float) -> float:
+        """Return the rate, when there have been so many events at the moment `now`."""
+        if self._last is None:
+            self._last = (now, events)
+        elapsed = now - self._last[0]
+        if elapsed >= 1.0:
+            self._rate = (events - self._last[1]) / elapsed
+            self._last = (now, events)
+        return self._rate
+
+
+class Display(Ticker):
+    """Shows how a run comes along."""
+
+    def __init__(self, out: TextIO = sys.stderr) -> None:
+        super().__init__(out)
+        self._rate = Rate()
+
+    def show(self, counts: Counts) -> None:
+        """Show the counts, with the rate at which tweets reach the table."""
+        self.tick(line(counts, self._rate.of(counts.loaded, time.monotonic())))
+
     def close(self, counts: Counts, seconds: float) -> None:
         """Leave the last counts on a line of their own, with the mean rate."""
         self.say(line(counts, counts.loaded / seconds if seconds else 0.0))
-
-    def _measure(self, now: float, loaded: int) -> None:
-        if self._last is None:
-            self._last = (now, loaded)
-        elapsed = now - self._last[0]
-        if elapsed >= 1.0:
-            self._rate = (loaded - self._last[1]) / elapsed
-            self._last = (now, loaded)
-
-    def _write(self, text: str) -> None:
-        self._out.write(f"\r\x1b[K{text}" if self._live else text + "\n")
-        self._out.flush()

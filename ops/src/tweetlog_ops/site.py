@@ -11,16 +11,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops import local_cloud, manifests, project, topology
+from tweetlog_ops import shadow as shadows
 from tweetlog_ops.applying import to_apply
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.lane import LIVE, Lane
-from tweetlog_ops.local_cloud import HOST, PROJECT, VERSIONS
+from tweetlog_ops.keeping import Kept, kept, layout_of
+from tweetlog_ops.lane import LIVE, REPLAY, Lane
+from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.processes import Process, Program
+from tweetlog_ops.serving import CURRENT
 from tweetlog_ops.warehouse import Warehouse
 
 _LOOK_SECONDS = 0.2
@@ -40,15 +44,34 @@ class Site:
     warehouse: Warehouse
     local: "LocalServices | None" = None
 
-    def start(self, lane: Lane, *, table: str | None = None) -> None:
+    def start(self, lane: Lane, *, table: str | None = None, enricher: Path | None = None) -> None:
         """Have the services of a lane take from it; in the cloud they do.
 
         Args:
             lane: the lane.
-            table: where its loader is to write tweets; by default where the folder keeps them.
+            table: where its loader is to write tweets; by default where the live lane does.
+            enricher: another enricher than ours, for a lane that is started here; see
+                `local_cloud.enricher_of`.
+
+        Raises:
+            CommandError: if a shadow has the replay lane write elsewhere.
         """
+        shadow = shadows.found(self.project)
+        if lane is REPLAY and shadow and shadow.into != table:
+            raise CommandError(
+                f"the replay lane writes to {shadow.into} while that is a shadow; "
+                f"`tweetlog retire` ends it, or add --into {shadow.into} to a replay"
+            )
         if self.local:
-            self.local.start(lane, self.warehouse, table)
+            self.local.start(lane, self.kept(table), enricher, shadow=bool(shadow))
+
+    def kept(self, table: str | None = None) -> Kept:
+        """Return how a lane keeps tweets: in this table, or where the live lane does."""
+        if table:
+            return Kept(table, "upsert")
+        shadow = shadows.found(self.project)
+        labels, layout = self.warehouse.labels(CURRENT), layout_of(self.warehouse.names())
+        return kept(labels, layout=layout, beside=shadow.beside if shadow else None)
 
     def tend(self) -> None:
         """Start again what died of what was started for this command.
@@ -93,11 +116,14 @@ class LocalServices:
     stack: ExitStack
     started: dict[str, Process] = field(default_factory=dict)
 
-    def start(self, lane: Lane, warehouse: Warehouse, table: str | None) -> None:
+    def start(self, lane: Lane, kept: Kept, enricher: Path | None, *, shadow: bool) -> None:
         """Start a lane's loader and enricher, unless they run."""
         if lane is LIVE and not self.ours:
             return  # the run that was found has its own
-        programs = _consumers(lane, self.run, warehouse, table)
+        takes_live = shadow and lane is REPLAY
+        programs = local_cloud.lane_programs(
+            lane, self.run, kept, enricher=enricher, shadow=takes_live
+        )
         fresh = [one for one in programs if one.name not in self.started]
         for process in [self.spawn(program) for program in fresh]:
             process.ready()
@@ -144,7 +170,7 @@ def opened(parsed: argparse.Namespace) -> Iterator[Site]:
         os.environ["PUBSUB_EMULATOR_HOST"] = local.run.pubsub
         warehouse = Warehouse(PROJECT, endpoint=f"http://{local.run.bigquery}")
         if local.ours:
-            layout = "append" if VERSIONS in warehouse.names() else "upsert"
+            layout = layout_of(warehouse.names())
             warehouse.apply(to_apply(warehouse, layout=layout))
             _serve_topics(local)
         yield Site(PROJECT, warehouse, local)
@@ -184,24 +210,3 @@ def _serve_topics(local: LocalServices) -> None:
     topology.apply(declared, project=PROJECT, services={})
     local.stack.callback(local.folder.running.unlink, missing_ok=True)
     folders.announce(local.folder, local.run)
-
-
-def _consumers(
-    lane: Lane, run: Running, warehouse: Warehouse, table: str | None
-) -> Sequence[Program]:
-    """Return the loader and the enricher of a lane, as programs that pull."""
-    raw, enriched = lane.subscriptions
-    common = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": run.pubsub}
-    loader = common | {
-        "TWEETLOG_SUBSCRIPTION": enriched,
-        "TWEETLOG_BIGQUERY_WRITE_ENDPOINT": run.bigquery_grpc,
-    }
-    if table:
-        loader["TWEETLOG_TWEETS_TABLE"] = table
-    elif VERSIONS in warehouse.names():
-        loader |= {"TWEETLOG_LAYOUT": "append", "TWEETLOG_TWEETS_TABLE": VERSIONS}
-    enricher = common | {"TWEETLOG_SUBSCRIPTION": raw, "TWEETLOG_ENRICHED_TOPIC": lane.enriched}
-    return (
-        Program(f"loader-{lane.name}", "loader", ("pull",), loader),
-        Program(f"enricher-{lane.name}", "enricher", ("pull",), enricher),
-    )

@@ -78,7 +78,7 @@ def pull(
     failures = 0
     while not stop.is_set():
         try:
-            messages = _pull_batch(client, path, batch)
+            messages = pull_batch(client, path, batch)
             if messages:
                 _handle(client, path, messages, receive, lease_seconds)
             failures = 0
@@ -89,11 +89,12 @@ def pull(
             stop.wait(wait)
 
 
-def _pull_batch(client: pubsub_v1.SubscriberClient, path: str, batch: int) -> list[Pulled]:
+def pull_batch(
+    client: pubsub_v1.SubscriberClient, path: str, batch: int, *, seconds: float = _WAIT_SECONDS
+) -> list[Pulled]:
+    """Return messages of a subscription, `batch` at most; none if none came in so many seconds."""
     try:
-        response = client.pull(
-            subscription=path, max_messages=batch, timeout=_WAIT_SECONDS, retry=None
-        )
+        response = client.pull(subscription=path, max_messages=batch, timeout=seconds, retry=None)
     except exceptions.DeadlineExceeded:
         return []
     return [_pulled(received) for received in type(response).pb(response).received_messages]

@@ -1,11 +1,12 @@
 """Where a replay reads: the event store, oldest first, a slice at a time."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from tweetlog import events
 from tweetlog_ops.replay import selection as chosen
 from tweetlog_ops.replay.record import Position
 from tweetlog_ops.replay.selection import Parameter, Selection
@@ -47,6 +48,68 @@ class Asks(Protocol):
 
     def __call__(self, sql: str, parameters: Mapping[str, Parameter]) -> Sequence[Row]:
         """Return the rows of the answer."""
+
+
+_DELETED = "SELECT tweet_id FROM tweetlog.deletions WHERE tweet_id IN UNNEST(@ids)"
+_JUDGED = """
+SELECT user_id, up_to_tweet_id FROM tweetlog.verdicts
+WHERE verdict_id IN UNNEST(@ids) AND effect = 'delete'"""
+
+
+class Tombstones:
+    """A source's messages that were selected, marked where a tombstone covers them.
+
+    For a source that cannot join with the warehouse itself.
+
+    Args:
+        source: the messages.
+        ask: answers queries.
+        selection: which of them.
+        most: messages that are judged together.
+    """
+
+    def __init__(self, source: Source, ask: Asks, selection: Selection, *, most: int = 500) -> None:
+        self._source = source
+        self._ask = ask
+        self._selection = selection
+        self._most = most
+
+    def read(self, after: Position | None) -> Iterator[Logged | None]:
+        """Yield the messages behind a position."""
+        batch: list[Logged] = []
+        for one in self._source.read(after):
+            if one is not None:
+                batch.append(one)
+            if one is None or len(batch) == self._most:
+                yield from self._judged(batch)
+                batch = []
+                yield None
+        yield from self._judged(batch)
+
+    def settle(self) -> None:
+        """Take note that what was yielded so far is durable."""
+        self._source.settle()
+
+    def _judged(self, batch: Sequence[Logged]) -> Iterator[Logged]:
+        payloads = {one.position: _payload(one) for one in batch}
+        chosen_ones = [
+            one for one in batch if _is_chosen(one, payloads[one.position], self._selection)
+        ]
+        tweets = [one for one in chosen_ones if one.type == events.RECEIVED]
+        ids = [one.attributes.get("ce-subject", "") for one in tweets]
+        authors = {_author(payloads[one.position]) for one in tweets}
+        deleted = {row["tweet_id"] for row in self._rows(_DELETED, ids)}
+        judged = self._rows(_JUDGED, [f"delete-user-{one}" for one in sorted(authors)])
+        up_to = {row["user_id"]: int(row["up_to_tweet_id"]) for row in judged}
+        for one in chosen_ones:
+            covered = not one.data or (
+                one.type == events.RECEIVED
+                and _is_covered(one, payloads[one.position], deleted, up_to)
+            )
+            yield replace(one, data=b"", covered=True) if covered else one
+
+    def _rows(self, sql: str, ids: Sequence[str]) -> Sequence[Row]:
+        return self._ask(sql, {"ids": ids}) if ids else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +178,46 @@ class EventStore:
                 asked = replace(rest, since=one.since, until=one.until)
                 (row,) = self._ask(chosen.boundaries(asked, one.parts), asked.parameters)
                 yield from parted(one, row["micros"])
+
+
+def _payload(logged: Logged) -> Mapping[str, Any]:
+    try:
+        payload = json.loads(logged.data)
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def _tweet(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    tweet = payload.get("data")
+    return tweet if isinstance(tweet, dict) else {}
+
+
+def _author(payload: Mapping[str, Any]) -> str:
+    return str(_tweet(payload).get("author_id", ""))
+
+
+def _is_chosen(logged: Logged, payload: Mapping[str, Any], selection: Selection) -> bool:
+    """Whether the selection has the message; the same as its SQL says."""
+    if selection.ids is not None and logged.attributes.get("ce-subject") not in selection.ids:
+        return False
+    if selection.lang and _tweet(payload).get("lang") != selection.lang:
+        return False
+    rules = payload.get("matching_rules")
+    rules = [one for one in rules if isinstance(one, dict)] if isinstance(rules, list) else []
+    named = {str(one.get(name)) for one in rules for name in ("id", "tag")}
+    return not selection.rule or selection.rule in named
+
+
+def _is_covered(
+    logged: Logged,
+    payload: Mapping[str, Any],
+    deleted: Collection[str],
+    up_to: Mapping[str, int],
+) -> bool:
+    tweet_id = logged.attributes.get("ce-subject", "")
+    number = int(tweet_id) if tweet_id.isdigit() else 0
+    return tweet_id in deleted or number <= up_to.get(_author(payload), -1)
 
 
 def _hour_of(selection: Selection, hour: datetime) -> Selection:
