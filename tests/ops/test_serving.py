@@ -7,7 +7,7 @@ from tweetlog_ops.serving import BY_LAYOUT, CURRENT, Serving, served, view
 from tweetlog_ops.statements import read
 
 PROMOTED = Serving("tweets_v2", "tweets", datetime(2026, 1, 31, 12, 0, 0, 123_000, tzinfo=UTC))
-ROLLED_BACK = Serving("tweets", "", datetime(2026, 2, 1, tzinfo=UTC))
+ROLLED_BACK = Serving("tweets", "tweets_v2", datetime(2026, 2, 1, tzinfo=UTC), rollback=True)
 
 
 def statement(serving: Serving) -> str:

@@ -4,6 +4,6 @@
 CREATE OR REPLACE VIEW tweetlog.tweets_current
 OPTIONS (
   description = 'The table of tweets that is shown.',
-  labels = [('serves', 'tweets'), ('before', ''), ('since', '')]
+  labels = [('serves', 'tweets'), ('before', ''), ('since', ''), ('rollback', 'no')]
 ) AS
 SELECT * FROM tweetlog.tweets;

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tweetlog_ops import verify
+from tweetlog_ops.serving import CURRENT
 from tweetlog_ops.statements import for_dataset
 from tweetlog_ops.verify import Verdict
 from tweetlog_ops.warehouse import Warehouse
@@ -16,6 +17,7 @@ def proven(
     since: datetime | None = None,
     until: datetime | None = None,
     grace: timedelta = timedelta(),
+    table: str = CURRENT,
 ) -> Verdict:
     """Return the verdict on what was published from `since` to `until`.
 
@@ -24,6 +26,7 @@ def proven(
         since: the first moment; the beginning if None.
         until: the first moment that no longer counts; now if None.
         grace: how young an event may be and still be under way.
+        table: the table of tweets; by default what the views read.
     """
     now = datetime.now(UTC)
     tomorrow = now + timedelta(days=1)
@@ -34,7 +37,8 @@ def proven(
     }
 
     def rows(sql: str) -> list[dict[str, object]]:
-        return warehouse.query(for_dataset(sql, warehouse.dataset), moments).dicts()
+        of_table = sql.replace(f"tweetlog.{CURRENT}", f"tweetlog.{table}")
+        return warehouse.query(for_dataset(of_table, warehouse.dataset), moments).dicts()
 
     whole = since is None and until is None
     return Verdict(

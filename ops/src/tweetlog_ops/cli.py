@@ -13,7 +13,10 @@ from tweetlog_ops.commands import (
     compliance,
     deadletters,
     delete,
+    diff,
+    promote,
     query,
+    replay,
     run,
     verify,
     warehouse,
@@ -21,7 +24,19 @@ from tweetlog_ops.commands import (
 from tweetlog_ops.errors import CommandError
 
 # In the order in which help shows them.
-_COMMANDS = (run, chaos, query, verify, deadletters, delete, compliance, warehouse)
+_COMMANDS = (
+    run,
+    chaos,
+    query,
+    verify,
+    replay,
+    diff,
+    promote,
+    deadletters,
+    delete,
+    compliance,
+    warehouse,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

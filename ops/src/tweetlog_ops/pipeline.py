@@ -25,7 +25,6 @@ from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
 from tweetlog_ops.serving import CURRENT
-from tweetlog_ops.shadow import Shadow
 from tweetlog_ops.warehouse import Warehouse
 
 _LOOK_SECONDS = 0.25
@@ -66,7 +65,7 @@ class Pipeline:
         self._interrupted = interrupted
         self._ports = local_cloud.servers(pubsub=plan.pubsub_port, bigquery=plan.bigquery_port)
         self._processes: dict[str, Process] = {}
-        self._shadow: Shadow | None = None
+        self._shadow: shadows.Shadow | None = None
         self._stack = ExitStack()
         self.display = Display()
         self.control = f"{HOST}:{self._ports.control}"

@@ -14,7 +14,7 @@ CURRENT = "tweets_current"
 #: The table of tweets of each layout (docs/loading.md).
 BY_LAYOUT: Mapping[str, str] = {"upsert": "tweets", "append": "tweets_latest"}
 
-_LABEL = re.compile(r"\('(serves|before|since)', '[^']*'\)")
+_LABEL = re.compile(r"\('(serves|before|since|rollback)', '[^']*'\)")
 _READ = re.compile(r"\btweetlog\.tweets\b(?!_)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -26,13 +26,15 @@ class Serving:
 
     Attributes:
         table: the table of tweets that is shown.
-        before: the one that was shown before it; empty if none was, or it was rolled back.
+        before: the one that was shown before it; empty from the start.
         since: since when, to the millisecond; None from the start.
+        rollback: whether it came by taking a promotion back.
     """
 
     table: str
     before: str = ""
     since: datetime | None = None
+    rollback: bool = False
 
     @property
     def promoted(self) -> bool:
@@ -42,7 +44,12 @@ class Serving:
 
 def served(labels: Mapping[str, str], *, layout: str) -> Serving:
     """Return what the view's labels say; without a promotion, the table of the layout."""
-    found = Serving(labels.get("serves", ""), labels.get("before", ""), _moment(labels))
+    found = Serving(
+        labels.get("serves", ""),
+        labels.get("before", ""),
+        _moment(labels),
+        rollback=labels.get("rollback") == "yes",
+    )
     if found.table and (found.promoted or found.since):
         return found
     return Serving(BY_LAYOUT[layout])
@@ -53,6 +60,7 @@ def view(sql: str, serving: Serving) -> str:
     labels = {
         "serves": serving.table,
         "before": serving.before,
+        "rollback": "yes" if serving.rollback else "no",
         "since": str((serving.since - _EPOCH) // _MILLISECOND) if serving.since else "",
     }
     labelled = _LABEL.sub(lambda found: f"('{found[1]}', '{labels[found[1]]}')", sql)

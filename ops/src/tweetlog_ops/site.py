@@ -56,22 +56,49 @@ class Site:
         Raises:
             CommandError: if a shadow has the replay lane write elsewhere.
         """
-        shadow = shadows.found(self.project)
-        if lane is REPLAY and shadow and shadow.into != table:
-            raise CommandError(
-                f"the replay lane writes to {shadow.into} while that is a shadow; "
-                f"`tweetlog retire` ends it, or add --into {shadow.into} to a replay"
-            )
+        shadow = self.check_lane(table) if lane is REPLAY else None
         if self.local:
             self.local.start(lane, self.kept(table), enricher, shadow=bool(shadow))
+
+    def check_lane(self, table: str | None) -> shadows.Shadow | None:
+        """Return the shadow that there is.
+
+        Raises:
+            CommandError: if it has the replay lane write elsewhere than to `table`.
+        """
+        shadow = shadows.found(self.project)
+        if shadow and shadow.into != table:
+            raise CommandError(
+                f"the replay lane writes to {shadow.into}, a shadow, and to nothing else; add "
+                f"--into {shadow.into} to a replay, or end it by `tweetlog retire`",
+                exit_code=2,
+            )
+        return shadow
 
     def kept(self, table: str | None = None) -> Kept:
         """Return how a lane keeps tweets: in this table, or where the live lane does."""
         if table:
             return Kept(table, "upsert")
         shadow = shadows.found(self.project)
-        labels, layout = self.warehouse.labels(CURRENT), layout_of(self.warehouse.names())
-        return kept(labels, layout=layout, beside=shadow.beside if shadow else None)
+        labels = self.warehouse.labels(CURRENT)
+        return kept(labels, layout=self.layout(), beside=shadow.beside if shadow else None)
+
+    def layout(self) -> str:
+        """Return how tweets are kept where nothing was promoted."""
+        return layout_of(self.warehouse.names())
+
+    def note_enricher(self, enricher: Path | None) -> None:
+        """Keep which enricher the shadow's lane has, for every run that goes on with it."""
+        if self.local is None:
+            return
+        if enricher is None:
+            self.local.folder.shadow.unlink(missing_ok=True)
+        else:
+            self.local.folder.shadow.write_text(str(enricher.absolute()))
+
+    def noted_enricher(self) -> Path | None:
+        """Return which enricher the shadow's lane has; None for ours."""
+        return folders.shadow_enricher(self.local.folder) if self.local else None
 
     def tend(self) -> None:
         """Start again what died of what was started for this command.

@@ -57,6 +57,8 @@ WITH logged AS (
     IFNULL(loaded.copies, 0) AS copies,
     CASE
       WHEN loaded.copies IS NOT NULL THEN 'loaded'
+      -- The event store is where it is kept; no table follows from it.
+      WHEN logged.type = 'tweetlog.table.promoted.v1' THEN 'loaded'
       WHEN deleted.event_id IS NOT NULL AND logged.type = 'tweetlog.tweet.received.v1'
         THEN 'deleted'
       WHEN rejected.event_id IS NOT NULL THEN 'rejected'

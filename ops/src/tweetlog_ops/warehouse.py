@@ -137,6 +137,19 @@ class Warehouse:
         found = self._table(table) if table in self.names() else None
         return dict(found.labels) if found else {}
 
+    def bytes_of(self, table: str) -> int:
+        """Return how large a table is; 0 for a view, or where it is missing."""
+        found = self._table(table) if table in self.names() else None
+        return int(found.num_bytes or 0) if found else 0
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table.
+
+        Raises:
+            CommandError: if there is no such table.
+        """
+        return self._columns(table)
+
     def _columns(self, table: str) -> tuple[str, ...]:
         return tuple(field.name for field in self._table(table).schema)
 

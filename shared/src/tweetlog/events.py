@@ -24,13 +24,13 @@ GAP = "tweetlog.stream.gap.v1"
 REJECTED = "tweetlog.event.rejected.v1"
 REDRIVEN = "tweetlog.deadletter.redriven.v1"
 DISCARDED = "tweetlog.deadletter.discarded.v1"
+PROMOTED = "tweetlog.table.promoted.v1"
 
 #: Where a tweet comes from, whether by stream, search or file.
 TWEETS = "//api.x.com/2/tweets"
 ENRICHER = "//tweetlog/enricher"
 INGESTOR = "//tweetlog/ingestor"
 COMPLIANCE = "//api.x.com/2/compliance"
-
 OPERATOR = "//tweetlog/operator"
 
 #: The extension of a raw event out of which something was scrubbed; its value says what: `geo`.
@@ -233,6 +233,28 @@ def gap(
     )
 
 
+def promoted(table: str, *, before: str, since: datetime, rollback: bool) -> Envelope:
+    """Return the event that another table of tweets is shown from now on.
+
+    Args:
+        table: the table that the views read.
+        before: the table that they read before.
+        since: since when, to the millisecond: it is part of the id.
+        rollback: whether it was shown earlier, and the other one is taken back.
+    """
+    time = rfc3339(since)
+    data = {"table": table, "before": before, "promoted_at": time, "rollback": rollback}
+    return Envelope(
+        id=f"promoted-{table}-{time}",
+        source=OPERATOR,
+        type=PROMOTED,
+        data=orjson.dumps(data),
+        time=time,
+        subject=table,
+        dataschema=dataschema(PROMOTED),
+    )
+
+
 def digest(*parts: str | bytes) -> str:
     """Return 128 bits of SHA-256 over the parts, in hexadecimal: an id for what has none."""
     sha = hashlib.sha256()
@@ -272,5 +294,6 @@ def types() -> Mapping[str, str]:
         REJECTED,
         REDRIVEN,
         DISCARDED,
+        PROMOTED,
     )
     return {one: dataschema(one) for one in every}

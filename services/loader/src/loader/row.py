@@ -216,6 +216,8 @@ _MAKERS: Mapping[str, _Maker] = {
     events.SCRUBBED: _scrub,
     events.USER_DELETED: _user,
     events.USER_SCRUBBED: _user,
+    # The event store is where it is kept; no table follows from it.
+    events.PROMOTED: lambda _delivery, _fields, _loaded_at: (),
 }
 
 
