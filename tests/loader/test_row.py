@@ -12,6 +12,7 @@ from builders import A_TWEET_ID, a_scrub, a_tombstone, a_user_verdict
 from enriched import LOADED, PUBLISHED, a_delivery, an_enriched_tweet
 from loader.row import DELETE, DELETIONS, GAPS, TWEETS, UPSERT, VERDICTS, Row, rows
 from tweetlog import events
+from tweetlog.delivery import Delivery
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 
@@ -226,3 +227,9 @@ def test_no_tweet_can_claim_the_rank_of_a_tombstone() -> None:
 def test_garbage_is_refused_and_nothing_else_is_raised(type_: str, data: object) -> None:
     with pytest.raises(InvalidEvent):
         rows_of(of_type(type_, data))
+
+
+def test_what_is_kept_in_the_event_store_alone_becomes_no_row() -> None:
+    event = events.promoted("tweets_v2", before="tweets", since=LOADED, rollback=False)
+
+    assert rows(Delivery(event, publish_time=PUBLISHED), loaded_at=LOADED) == ()

@@ -54,6 +54,9 @@ def a_dead_letter() -> Envelope:
         a_user_verdict(verdict="scrub_geo"),
         a_gap(),
         a_dead_letter(),
+        events.promoted(
+            "tweets_v2", before="tweets", since=datetime(2026, 1, 31, tzinfo=UTC), rollback=False
+        ),
     ],
 )
 def test_an_events_data_is_what_its_schema_says(event: Envelope) -> None:

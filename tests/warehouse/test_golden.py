@@ -3,6 +3,7 @@
 Seven tweets on two days, of which one was deleted; two rules, three holes, three dead letters.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from stocked_warehouse import WRITTEN, Row, Stocked, stocked
+from tweetlog import events
+from tweetlog.delivery import encode
 
 ONE, TWO = date(2026, 1, 31), date(2026, 2, 1)
 
@@ -140,11 +143,23 @@ def a_message(number: int, moment: datetime, tweet_id: str) -> Row:
     }
 
 
+def a_promotion(number: int, when: datetime, table: str, *, before: str, rollback: bool) -> Row:
+    event = events.promoted(table, before=before, since=when, rollback=rollback)
+    data, attributes = encode(event)
+    return a_message(number, when, event.id) | {
+        "data": data.decode(),
+        "attributes": json.dumps(attributes),
+    }
+
+
 MESSAGES = [
     a_message(1, at(1, "10:00:00"), "1001"),
     a_message(2, at(1, "10:00:01"), "1001"),
     a_message(3, at(1, "10:00:02"), "1002"),
     a_message(4, at(2, "10:00:00"), "1001"),
+    a_promotion(5, at(2, "11:00:00"), "tweets_v2", before="tweets", rollback=False),
+    a_promotion(6, at(2, "11:00:00"), "tweets_v2", before="tweets", rollback=False),
+    a_promotion(7, at(2, "12:00:00"), "tweets", before="tweets_v2", rollback=True),
 ]
 
 # Each view with its rows, sorted.
@@ -268,6 +283,11 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "v_duplicates": [
         (ONE, "tweetlog.tweet.received.v1", 3, 2, 1),
         (TWO, "tweetlog.tweet.received.v1", 1, 1, 0),
+        (TWO, "tweetlog.table.promoted.v1", 3, 2, 1),
+    ],
+    "v_promotions": [
+        (at(2, "11:00:00"), "tweets_v2", "tweets", False),
+        (at(2, "12:00:00"), "tweets", "tweets_v2", True),
     ],
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.keeping import Kept
 from tweetlog_ops.lane import LIVE, SHADOW, Lane
+from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program, end_leftovers, is_alive
 from tweetlog_ops.warehouse import Warehouse
 
