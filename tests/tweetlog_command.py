@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,15 @@ from typing import Any
 
 # A fault has its back-off of 10 s and more to wait out, on a machine that others use too.
 PATIENCE = 280.0
+
+
+# Those of the live lane and of the tables that Pub/Sub itself writes.
+SUBSCRIPTIONS = (
+    "tweets-raw-enricher",
+    "tweets-raw-store",
+    "tweets-enriched-loader",
+    "tweets-dead-store",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,9 @@ class Pipeline:
     def run(self, *arguments: str, stdin: str | None = None) -> Done:
         return tweetlog("run", "--data-dir", str(self.folder), *arguments, stdin=stdin)
 
+    def replay(self, *arguments: str) -> Done:
+        return tweetlog("replay", "--data-dir", str(self.folder), *arguments)
+
     def verify(self) -> Done:
         return tweetlog("verify", "--data-dir", str(self.folder))
 
@@ -65,15 +78,18 @@ class Pipeline:
         return value
 
     @contextmanager
-    def under_way(self, *arguments: str) -> Iterator["UnderWay"]:
-        """Start a run and have it while it goes; it is ended with the block."""
-        command = [sys.executable, "-m", "tweetlog_ops", "run", "--data-dir", str(self.folder)]
+    def under_way(
+        self, *arguments: str, command: str = "run", stdin: int = subprocess.DEVNULL
+    ) -> Iterator["UnderWay"]:
+        """Start a run, or another command, and have it while it goes; it ends with the block."""
+        whole = [sys.executable, "-m", "tweetlog_ops", command, "--data-dir", str(self.folder)]
         process = subprocess.Popen(
-            [*command, *arguments],
-            stdin=subprocess.DEVNULL,
+            [*whole, *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="surrogateescape",
         )
         try:
             yield UnderWay(self.folder, process)
@@ -103,6 +119,64 @@ class UnderWay:
         name = f"projects/tweetlog-local/topics/{topic}"
         self._await(lambda: self._stats()["topics"].get(name, {}).get("published", 0) >= count)
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """What can be asked of it."""
+        return Pipeline(self.folder)
+
+    def await_rows(self, count: int) -> None:
+        """Wait until the table of tweets has so many rows, and no message waits."""
+        names = [f"projects/tweetlog-local/subscriptions/{one}" for one in SUBSCRIPTIONS]
+
+        def arrived() -> bool:
+            found = self._stats().get("subscriptions", {})
+            idle = all(found.get(name, {}).get("backlog", 1) == 0 for name in names)
+            return idle and bool(self.pipeline.value("SELECT COUNT(*) FROM tweets") == count)
+
+        self._await(arrived, every=1.0)
+
+    def await_replayed(self, count: int) -> None:
+        """Wait until the replay that this is has recorded so many events as published."""
+        record = self.folder / "replay.json"
+        self._await(
+            lambda: record.exists() and json.loads(record.read_text())["done"]["published"] >= count
+        )
+
+    def killed(self) -> None:
+        """Kill the command itself with -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        """Have the embedded Pub/Sub fail by these rules; by none, make everything work again."""
+        url = f"http://{self._announced()['control']}/faults"
+        method, body = ("POST", json.dumps(rules).encode()) if rules else ("DELETE", None)
+        urllib.request.urlopen(urllib.request.Request(url, body, method=method)).close()
+
+    @contextmanager
+    def fed(self, lines: Iterator[str], *, seconds: float) -> Iterator[None]:
+        """Write a line to its standard input every so often, until the block ends."""
+        stop = threading.Event()
+        assert self.process.stdin is not None
+        stdin = self.process.stdin
+
+        def feed() -> None:
+            for line in lines:
+                stdin.write(line)
+                stdin.flush()
+                if stop.wait(seconds):
+                    break
+            stdin.close()
+
+        feeding = threading.Thread(target=feed, daemon=True)
+        feeding.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            feeding.join(timeout=60)
+            self.process.stdin = None
+
     def kill(self, name: str) -> None:
         """Kill one of the run's processes with -9."""
         os.kill(self._announced()["processes"][name], signal.SIGKILL)
@@ -130,9 +204,9 @@ class UnderWay:
             return {"processes": {}}
         return found
 
-    def _await(self, condition: Any) -> None:
+    def _await(self, condition: Callable[[], bool], *, every: float = 0.05) -> None:
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert self.process.poll() is None, "the run ended before its time"
             assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.05)
+            time.sleep(every)
