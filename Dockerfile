@@ -5,20 +5,20 @@
 ARG BASE=python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 ARG SERVICE
 
-# What each image is made of, beside what all have.
-FROM scratch AS package-ingestor
+# What each image is made of, beside what all have: a package, and what it finds in its folder.
+FROM scratch AS package-all
+COPY deploy/entrypoint.py /app/
+
+FROM package-all AS package-ingestor
 COPY services/ingestor /package
-WORKDIR /app
 
-FROM scratch AS package-enricher
+FROM package-all AS package-enricher
 COPY services/enricher /package
-WORKDIR /app
 
-FROM scratch AS package-loader
+FROM package-all AS package-loader
 COPY services/loader /package
-WORKDIR /app
 
-FROM scratch AS package-ops
+FROM package-all AS package-ops
 COPY ops /package
 COPY warehouse /app/warehouse
 
@@ -46,7 +46,6 @@ RUN tools/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --whee
     # Python cannot keep what it compiles on a read-only file system, so it is compiled here.
     # Never checked against its source again: nothing can change it.
     /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib
-COPY deploy/entrypoint.py /venv/bin/entrypoint.py
 
 FROM ${BASE}
 ARG SERVICE
@@ -60,4 +59,4 @@ WORKDIR /app
 ENV SERVICE=${SERVICE}
 # Numbers, so that a platform can see that it is not root.
 USER 65532:65532
-ENTRYPOINT ["/venv/bin/python", "/venv/bin/entrypoint.py"]
+ENTRYPOINT ["/venv/bin/python", "-P", "/app/entrypoint.py"]

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,14 @@ class Image:
     command: Sequence[str]
     user: str
     folder: str
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return os.path.lexists(self.root / path.lstrip("/"))
 
     def files(self, pattern: str) -> list[str]:
-        """Return the files whose path matches, as the image has them."""
-        return [f"/{one.relative_to(self.root)}" for one in self.root.rglob(pattern)]
+        """Return the files whose path below the root matches."""
+        return [f"/{one.relative_to(self.root)}" for one in self.root.glob(pattern)]
 
 
 class Builder:
@@ -112,7 +111,6 @@ class Builder:
             command=tuple(config["Entrypoint"]) + tuple(config.get("Cmd") or ()),
             user=config["User"],
             folder=config["WorkingDir"],
-            labels=config.get("Labels") or {},
         )
 
     def _buildah(self, *arguments: str) -> str:
@@ -167,19 +165,33 @@ class Container:
 
     def pid(self) -> int:
         """Return the number that this machine knows the container's process 1 by."""
-        found: list[str] = []
+        self._await(lambda: bool(self._children()))
+        return self._children()[0]
 
-        def child() -> bool:
-            path = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-            found[:] = path.read_text().split()
-            return bool(found)
-
-        self._await(child)
-        return int(found[0])
+    def _children(self) -> list[int]:
+        path = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        try:
+            return [int(one) for one in path.read_text().split()]
+        except FileNotFoundError:
+            return []
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send process 1 a signal and return the exit code."""
         os.kill(self.pid(), number)
+        return self._process.wait(PATIENCE)
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send process 1 a signal, if it runs already and still."""
+        with suppress(ProcessLookupError):
+            for pid in self._children():
+                os.kill(pid, number)
+
+    def ended(self) -> int:
+        """Wait for the end and return the exit code."""
         return self._process.wait(PATIENCE)
 
     def close(self) -> None:
@@ -226,7 +238,7 @@ def running(
     *arguments: str,
     log: Path,
     environment: Mapping[str, str] | None = None,
-    files: Mapping[Path, str] | None = None,
+    folders: Mapping[Path, str] | None = None,
 ) -> Iterator[Container]:
     """Run an image's process for as long as this takes.
 
@@ -235,9 +247,9 @@ def running(
         arguments: what its service is told.
         log: takes what it writes.
         environment: what it finds beside the image's own.
-        files: folders of this machine, and where the image has them, read-only.
+        folders: folders of this machine, and where the image has them, read-only.
     """
-    command = _command(image, image.command, arguments, environment or {}, files or {})
+    command = _command(image, image.command, arguments, environment or {}, folders or {})
     with log.open("w") as out:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True
@@ -269,10 +281,10 @@ def _command(
     program: Sequence[str],
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    files: Mapping[Path, str] | None = None,
+    folders: Mapping[Path, str] | None = None,
 ) -> list[str]:
     user, group = image.user.split(":")
-    mounts = [one for source, there in (files or {}).items() for one in (str(source), there)]
+    mounts = [one for source, there in (folders or {}).items() for one in (str(source), there)]
     set_up = [str(image.root), user, group, image.folder, *mounts, "--"]
     variables = [f"{name}={value}" for name, value in {**image.environment, **environment}.items()]
     # Who starts it may die: then it dies as well.

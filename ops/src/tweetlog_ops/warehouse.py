@@ -1,5 +1,6 @@
 """EDGE: the warehouse, in the cloud or on this machine; the same client speaks to both."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,14 +54,16 @@ class Warehouse:
     Args:
         project: the Google Cloud project.
         dataset: its dataset; made by `apply` where it is missing.
-        endpoint: `http://host:port` of a local server; None for Google's.
+        endpoint: `http://host:port` of a local server; None for Google's, or for that of
+            `BIGQUERY_EMULATOR_HOST`, as Google's client has it.
     """
 
     def __init__(self, project: str, dataset: str = DATASET, endpoint: str | None = None) -> None:
         self.project = project
         self.dataset = dataset
         options = ClientOptions(api_endpoint=endpoint) if endpoint else None
-        credentials = AnonymousCredentials() if endpoint else None  # type: ignore[no-untyped-call]
+        local = endpoint or os.environ.get("BIGQUERY_EMULATOR_HOST")
+        credentials = AnonymousCredentials() if local else None  # type: ignore[no-untyped-call]
         try:
             self._client = bigquery.Client(
                 project=project, credentials=credentials, client_options=options
