@@ -56,6 +56,7 @@ BUILD = (
     ("roles/bigquery.jobUser", PROJECT),
     ("roles/bigquery.dataEditor", DATASET),
     ("tweetlogSnapshots", PROJECT),
+    ("roles/pubsub.publisher", "PubSubTopic tweets-smoke"),
     ("roles/artifactregistry.writer", "ArtifactRegistryRepository tweetlog"),
 )
 CHECK = (
@@ -119,7 +120,8 @@ def _of_a_subscription(one: Manifest) -> Iterator[Grant]:
     spec = one.spec
     if "pushConfig" in spec:
         who = spec["pushConfig"]["oidcToken"]["serviceAccountEmail"].partition("@")[0]
-        yield Grant(who, INVOKE, f"RunService {one.annotations['tweetlog/service']}")
+        service = one.annotations["tweetlog/service"].removesuffix("-candidate")
+        yield Grant(who, INVOKE, f"RunService {service}")
         yield Grant(AGENT, "roles/iam.serviceAccountTokenCreator", f"IAMServiceAccount {who}")
     if "deadLetterPolicy" in spec:
         topic = spec["deadLetterPolicy"]["deadLetterTopicRef"]["name"]

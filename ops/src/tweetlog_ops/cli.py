@@ -18,6 +18,7 @@ from tweetlog_ops.commands import (
     query,
     replay,
     run,
+    smoke,
     verify,
     warehouse,
 )
@@ -36,6 +37,7 @@ _COMMANDS = (
     delete,
     compliance,
     warehouse,
+    smoke,
 )
 
 
