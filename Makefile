@@ -17,7 +17,7 @@ run: $(READY) ## tweets through the whole pipeline into a warehouse, on this mac
 	@$(BIN)/tweetlog run
 
 test: $(READY) ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TESTS)
 
 check: $(READY) ## lint, format, types, and whether the lock is fresh
 	@$(BIN)/ruff check
