@@ -40,6 +40,7 @@ LANES = ("roles/pubsub.viewer", PROJECT)
 COMMANDS = {
     "verify": QUERIES,
     "query": QUERIES,
+    "replay": (*QUERIES, LANES, (PUBLISH, "PubSubTopic tweets-raw-replay")),
     "compliance": (
         ("roles/bigquery.jobUser", PROJECT),
         ("roles/bigquery.dataEditor", DATASET),
