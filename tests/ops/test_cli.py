@@ -62,6 +62,9 @@ def test_every_command_has_help_with_an_example(
         (("delete", "--ids", "1", "--up-to", "2"), "--up-to goes with --users"),
         (("delete", "--ids", "1", "--at", "soon"), "--at: Invalid isoformat string: 'soon'"),
         (("delete", "--ids", "1"), "no data here yet"),
+        (("run", "--source", "x", "a.ndjson"), "--source x listens to a stream; leave FILE out"),
+        (("run", "--source", "x", "--rules", "none.toml"), "none.toml: no such file"),
+        (("run", "--source", "x", "--rate", "0"), "'0' is not a number above 0"),
         (("sing",), "invalid choice: 'sing'"),
     ],
 )

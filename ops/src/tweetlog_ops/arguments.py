@@ -111,7 +111,7 @@ def add_made_up(command: argparse.ArgumentParser, *, tweets: int) -> None:
         type=whole_number,
         default=tweets,
         metavar="N",
-        help="how many tweets to make up when no file is given (default: %(default)s)",
+        help=f"how many tweets to make up when no file is given (default: {tweets})",
     )
     command.add_argument(
         "--seed", type=int, default=7, metavar="S", help="which tweets to make up (default: 7)"
@@ -129,6 +129,17 @@ def whole_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > _MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number up to {_MOST:,}")
     return int(text)
+
+
+def rate(text: str) -> float:
+    """Return the number above 0 that an argument is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def _moment(flag: str, text: str | None) -> datetime | None:

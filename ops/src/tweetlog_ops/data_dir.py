@@ -59,6 +59,16 @@ class DataDir:
         return self.path / "cursor.json"
 
     @property
+    def x_api(self) -> Path:
+        """The local X API's certificate."""
+        return self.path / "x_api"
+
+    @property
+    def listening(self) -> Path:
+        """What the ingestor has read of a stream, and paid for."""
+        return self.path / "listening"
+
+    @property
     def lanes(self) -> Path:
         """What commands started for a while: a file a command, by its process id."""
         return self.path / "lanes"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetlog.tracing import OFF
+from tweetlog_local.x_api.settings import CERTIFICATE, TOKEN
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
@@ -21,13 +22,17 @@ from tweetlog_ops.lane import LIVE, SHADOW, Lane
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.processes import Process, Program, end_leftovers, is_alive
 from tweetlog_ops.warehouse import Warehouse
+from tweetlog_ops.x_source import XSource
 
 PROJECT = "tweetlog-local"
+# Of the local X API, in real seconds.
+KEEP_ALIVE_SECONDS = 1.0
 HOST = "127.0.0.1"
 # Below the ports that systems give to outgoing connections (Linux: from 32,768; IANA: 49,152),
 # one of which could otherwise take a server's port while it is being started again.
 _PORTS = range(20_000, 32_000)
 MODULES = (
+    "tweetlog_local.x_api",
     "tweetlog_local.bigquery",
     "tweetlog_local.pubsub",
     "enricher",
@@ -171,6 +176,63 @@ def _service(ports: Servers, tracing: str) -> dict[str, str]:
     """Return what every service finds in its environment."""
     here = {"TWEETLOG_PROJECT": PROJECT, "PUBSUB_EMULATOR_HOST": f"{HOST}:{ports.pubsub}"}
     return here if tracing == OFF else here | {"TWEETLOG_TRACING": tracing}
+
+
+@dataclass(frozen=True, slots=True)
+class XPorts:
+    """The ports of the local X API, and of the health of the ingestor that listens to it."""
+
+    x_api: int
+    x_control: int
+    health: int
+
+
+def x_ports() -> XPorts:
+    """Return ports that nothing listens on."""
+    return XPorts(*free_ports(3))
+
+
+def x_api(folder: DataDir, ports: XPorts, plan: Plan, source: XSource) -> Program:
+    """Return the local X API as a program: the plan's tweets, from when somebody listens."""
+    places = ("--port", str(ports.x_api), "--control-port", str(ports.x_control))
+    lasting = {"keep-alive": KEEP_ALIVE_SECONDS, "rule-delay": 0.0}
+    arguments = [*places, "--tls", "--folder", str(folder.x_api), "--begin", "connect"]
+    arguments += [
+        "--tweets",
+        str(plan.tweets),
+        "--seed",
+        str(plan.seed),
+        "--rate",
+        f"{source.rate:g}",
+    ]
+    arguments += ["--tier", source.tier, "--speed", str(source.speed)]
+    for name, seconds in lasting.items():
+        arguments += [f"--{name}", f"{seconds * source.speed:g}"]
+    return Program("x_api", "tweetlog_local.x_api", tuple(arguments))
+
+
+def listener(ports: Servers, x: XPorts, folder: DataDir, plan: Plan, source: XSource) -> Program:
+    """Return the ingestor as a program that listens: to X itself, for the plan's new tweets."""
+    environment = {
+        **_service(ports, plan.tracing),
+        "TWEETLOG_STATE_DIR": str(folder.listening),
+        "HOST": HOST,
+        "PORT": str(x.health),
+    }
+    limit: tuple[str, ...] = ()
+    if source.real:
+        environment = {**source.real, **environment}
+        limit = ("--tweets", str(plan.tweets)) if plan.tweets else ()
+    else:
+        environment |= {
+            "TWEETLOG_X_API_URL": f"https://{HOST}:{x.x_api}",
+            "TWEETLOG_X_CA_FILE": str(folder.x_api / CERTIFICATE),
+            "TWEETLOG_X_BEARER_TOKEN": TOKEN,
+            "TWEETLOG_X_SPEED": str(source.speed),
+            "TWEETLOG_X_BACKFILL": "on" if source.tier == "enterprise" else "off",
+        }
+    environment["TWEETLOG_X_RULES_FILE"] = str(source.rules)
+    return Program("ingestor", "ingestor", ("x", *limit), environment)
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from tweetlog_ops import local_cloud, topology
 from tweetlog_ops import shadow as shadows
 from tweetlog_ops.applying import to_apply
 from tweetlog_ops.data_dir import DataDir, Running
-from tweetlog_ops.errors import CommandError
+from tweetlog_ops.feeds import INGESTOR, X_API, Feed, FileFeed, LabFeed, StreamFeed
 from tweetlog_ops.keeping import Kept, kept
 from tweetlog_ops.lane import REPLAY, SHADOW
 from tweetlog_ops.local_cloud import HOST, PROJECT
@@ -26,9 +26,9 @@ from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.progress import Counts, Display, counted, since
 from tweetlog_ops.serving import CURRENT
 from tweetlog_ops.warehouse import Warehouse
+from tweetlog_ops.x_source import announcement
 
 _LOOK_SECONDS = 0.25
-_WRONG_CALL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Pipeline:
         self._declared = declared
         self._interrupted = interrupted
         self._ports = local_cloud.servers(pubsub=plan.pubsub_port, bigquery=plan.bigquery_port)
+        self.x = local_cloud.x_ports()
         self._processes: dict[str, Process] = {}
         self._shadow: shadows.Shadow | None = None
         self._stack = ExitStack()
@@ -95,18 +96,18 @@ class Pipeline:
         started = time.monotonic()
         start = self._counts()
         feed = self._feed()
+        feed.start()
         while not self._interrupted.wait(_LOOK_SECONDS):
             self._revive()
             now = since(self._counts(), start)
             self.display.show(now)
             if observe:
                 observe(now)
-            if self._fed(feed) and self._drained() and not local_cloud.has_guests(self._folder):
+            if feed.is_over() and self._drained() and not local_cloud.has_guests(self._folder):
                 seconds = time.monotonic() - started
                 now = since(self._counts(), start)
                 self.display.close(now, seconds)
-                complaint = feed.complaint() if feed.exit_code() else ""
-                return Played(now, seconds, complaint, self._restarts())
+                return Played(now, seconds, feed.complaint(), self._restarts())
         return None
 
     def processes(self) -> Mapping[str, Process]:
@@ -123,10 +124,10 @@ class Pipeline:
         self._start_lane()
         kept = self._kept()
         for name, port in listening.items():
-            self._spawn(local_cloud.consumer(name, self._ports, self._plan, kept, port=port))
+            self.spawn(local_cloud.consumer(name, self._ports, self._plan, kept, port=port))
         for name in listening:
             self._processes[name].ready()
-        self._announce()
+        self.announce()
 
     def _kept(self) -> Kept:
         """Return how the live lane keeps tweets."""
@@ -145,7 +146,7 @@ class Pipeline:
                 enricher=folders.shadow_enricher(self._folder),
                 shadow=True,
             )
-            for process in [self._spawn(program) for program in programs]:
+            for process in [self.spawn(program) for program in programs]:
                 process.ready()
 
     def _apply_warehouse(self) -> None:
@@ -159,24 +160,28 @@ class Pipeline:
         topology.apply(self._declared, project=PROJECT, services=services)
 
     def _launch(self, program: Program) -> None:
-        self._spawn(program).ready()
+        self.spawn(program).ready()
 
-    def _spawn(self, program: Program) -> Process:
+    def spawn(self, program: Program) -> Process:
+        """Start a program, to be stopped with the run."""
         stdin = sys.stdin.buffer if "-" in program.arguments else None
         process = Process(program, self._folder.logs, stdin=stdin)
         self._processes[program.name] = process
         self._stack.callback(process.stop)
         return process
 
-    def _feed(self) -> Process:
-        files = self._plan.files or (str(self._generated()),)
-        feed = self._spawn(
-            local_cloud.ingestor(
-                self._ports, self._folder.cursor, files, tracing=self._plan.tracing
-            )
-        )
-        self._announce()
-        return feed
+    def _feed(self) -> Feed:
+        plan, folder, ports = self._plan, self._folder, self._ports
+        if plan.x is None:
+            files = plan.files or (str(self._generated()),)
+            program = local_cloud.ingestor(ports, folder.cursor, files, tracing=plan.tracing)
+            return FileFeed(program, self, from_stdin="-" in files)
+        self.display.say(announcement(plan.x))
+        listener = local_cloud.listener(ports, self.x, folder, plan, plan.x)
+        if plan.x.real:
+            return StreamFeed(listener, self)
+        x_api = local_cloud.x_api(folder, self.x, plan, plan.x)
+        return LabFeed(x_api, listener, self.x, self)
 
     def _generated(self) -> Path:
         name = f"tweets-{self._plan.tweets}-seed-{self._plan.seed}.ndjson"
@@ -188,22 +193,9 @@ class Pipeline:
 
     def _revive(self) -> None:
         for name, process in self._processes.items():
-            if name != "ingestor" and process.revive():
+            if name not in (INGESTOR, X_API) and process.revive():
                 self.display.say(f"{name} died; started again")
-                self._announce()
-
-    def _fed(self, feed: Process) -> bool:
-        """Whether the ingestor is done; one that was killed is started again at its cursor."""
-        code = feed.exit_code()
-        if code is None or code in (0, 1):
-            return code is not None
-        if code > 0 or "-" in self._plan.files:
-            said = feed.complaint() or f"ingestor stopped with exit code {code}"
-            raise CommandError(said, exit_code=_WRONG_CALL if code == _WRONG_CALL else 1)
-        feed.revive()
-        self.display.say("ingestor died; started again at its cursor")
-        self._announce()
-        return False
+                self.announce()
 
     def _restarts(self) -> dict[str, int]:
         return {name: process.restarts for name, process in self._processes.items()}
@@ -216,10 +208,15 @@ class Pipeline:
         if self._shadow is None and _path(SHADOW) in stats.get("subscriptions", {}):
             # A command has begun a shadow beside us, and leaves it to us.
             self._start_lane()
-            self._announce()
+            self.announce()
         return bool(stats) and counted(stats, PROJECT).waiting == 0
 
-    def _announce(self) -> None:
+    def say(self, text: str) -> None:
+        """Tell the person who watches."""
+        self.display.say(text)
+
+    def announce(self) -> None:
+        """Let others know of the processes as they are now."""
         folders.announce(self._folder, self._running())
 
     def _running(self) -> Running:

@@ -10,13 +10,14 @@ from pathlib import Path
 from types import FrameType
 
 from tweetlog_ops import data_dir as folders
-from tweetlog_ops import local_cloud, manifests, project
+from tweetlog_ops import lab, local_cloud, manifests, project, x_proof
 from tweetlog_ops.checking import proven
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.manifests import Topology
 from tweetlog_ops.pipeline import Pipeline, Played
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.verify import Verdict, report
+from tweetlog_ops.x_proof import XVerdict
 
 # The shell's own convention: 128 + SIGINT.
 _INTERRUPTED = 130
@@ -31,11 +32,28 @@ def run(plan: Plan) -> int:
         if played is None:
             return interrupted(pipeline, "run")
         verdict = proof(pipeline, played)
-    sys.stdout.write("\n" + report(verdict) + "\n" + _where_to_look(plan))
+        against_x = proof_against_x(pipeline) if plan.x and not plan.x.real else None
+    parts = [report(verdict), *([x_proof.report(against_x)] if against_x else [])]
+    sys.stdout.write("\n" + "\n".join([*parts, _where_to_look(plan)]))
     sys.stdout.flush()
     if played.complaint:
         sys.stderr.write(f"tweetlog: {played.complaint}\n")
-    return 0 if verdict.clean and not played.complaint else 1
+    fine = verdict.clean and (against_x is None or against_x.clean)
+    return 0 if fine and not played.complaint else 1
+
+
+def proof_against_x(pipeline: Pipeline) -> XVerdict:
+    """Return what of all that matched on the local X API is in the table, or in a known hole."""
+    control = pipeline.x.x_control
+    matched = [int(id) for id in lab.asked(control, "ids", matched="true")]
+    table = pipeline.warehouse.query(x_proof.TWEETS)
+    gaps = pipeline.warehouse.query(x_proof.GAPS)
+    return x_proof.compared(
+        int(lab.stats(control).get("existed", 0)),
+        matched,
+        [int(row[0]) for row in table.rows],
+        [dict(zip(gaps.columns, row, strict=True)) for row in gaps.rows],
+    )
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tweetlog_local.x_api.settings import CERTIFICATE
+
 _DAYS = 30
 
 
@@ -31,7 +33,7 @@ def made(folder: Path, host: str, *, untrusted: Callable[[], bool]) -> Tls:
         host: the address it is for, besides localhost.
         untrusted: is asked at each handshake whether to show the other certificate.
     """
-    context = _context(folder, "trusted", host)
+    context = _context(folder, Path(CERTIFICATE).stem, host)
     other = _context(folder, "untrusted", host)
 
     def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -39,7 +41,7 @@ def made(folder: Path, host: str, *, untrusted: Callable[[], bool]) -> Tls:
             connection.context = other
 
     context.sni_callback = choose
-    return Tls(context, folder / "trusted.crt")
+    return Tls(context, folder / CERTIFICATE)
 
 
 def _context(folder: Path, name: str, host: str) -> ssl.SSLContext:

@@ -43,6 +43,7 @@ class Control:
             ("GET", "/_lab/faults"): self._faults,
             ("POST", "/_lab/faults"): self._add_faults,
             ("DELETE", "/_lab/faults"): self._clear_faults,
+            ("GET", "/_lab/tweets"): self._tweets,
             ("POST", "/_lab/tweets"): self._put_in,
             ("POST", "/_lab/begin"): self._begin,
             ("POST", "/_lab/pace"): self._pace,
@@ -84,13 +85,15 @@ class Control:
         )
 
     def _ids(self, request: Request) -> Response:
-        """Answer with the ids of a stretch of time: all, or of a rule, delivered ones or not."""
+        """Answer with the ids of a stretch of time: all, matched, of a rule, delivered or not."""
         first, end = _id(request, "from"), _id(request, "to")
         rule, delivered = request.one("rule"), request.one("delivered")
+        matched = request.one("matched")
         ids = [
             str(post.id)
             for post in self._platform.timeline.between(first or 0, end)
             if (rule is None or _concerns(post, rule))
+            and (matched is None or bool(post.matched) == (matched == "true"))
             and (delivered is None or bool(post.delivered) == (delivered == "true"))
         ]
         return json_response(200, ids)
@@ -111,6 +114,13 @@ class Control:
     def _clear_faults(self, request: Request) -> Response:
         self._platform.faults.clear()
         return self._faults(request)
+
+    def _tweets(self, request: Request) -> Response:
+        """Answer with the payloads of `ids` that there are, one a line, whatever became of them."""
+        ids = [int(id) for id in (request.one("ids") or "").split(",") if id.isdigit()]
+        posts = filter(None, map(self._platform.timeline.get, ids))
+        lines = [self._platform.timeline.line(post) + b"\n" for post in posts]
+        return Response(200, b"".join(lines), "application/x-ndjson")
 
     def _put_in(self, request: Request) -> Response:
         """Let tweets happen: NDJSON of v2 payloads, at their own ids where `keep_ids` is set."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from tweetlog_local.x_api.tiers import TIERS
 
+#: What clients have to trust, in the server's folder.
+CERTIFICATE = "trusted.crt"
 #: What clients have to show as their bearer token where no other is chosen. It opens nothing.
 TOKEN = "local-bearer-token"  # noqa: S105 - not a secret
 

@@ -1,0 +1,55 @@
+"""EDGE: asking the local X API what happened on it, and the ingestor how it is."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from tweetlog_ops.local_cloud import HOST
+
+_SECONDS = 30
+
+
+def stats(port: int) -> Mapping[str, Any]:
+    """Return the local X API's counts; empty while it does not answer."""
+    try:
+        found: Mapping[str, Any] = asked(port, "stats")
+    except OSError:
+        return {}
+    return found
+
+
+def asked(port: int, name: str, body: object = None, **parameters: str) -> Any:
+    """Ask a server's control port, or tell it something.
+
+    Raises:
+        OSError: if it does not answer, or refuses.
+    """
+    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    request = urllib.request.Request(
+        f"http://{HOST}:{port}/_lab/{name}{query}",
+        data=None if body is None else json.dumps(body).encode(),
+    )
+    with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
+        return json.load(response)
+
+
+def metrics(port: int) -> Mapping[str, float]:
+    """Return the ingestor's metrics without labels; empty while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=_SECONDS) as response:
+            return parsed(response.read().decode())
+    except OSError:
+        return {}
+
+
+def parsed(text: str) -> Mapping[str, float]:
+    """Return the samples without labels of Prometheus' text format."""
+    samples = (line.split() for line in text.splitlines() if line and line[0] != "#")
+    return {
+        sample[0]: float(sample[1])
+        for sample in samples
+        if len(sample) > 1 and "{" not in sample[0]
+    }

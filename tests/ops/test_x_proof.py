@@ -1,0 +1,42 @@
+from typing import Any
+
+from tweetlog_ops.lab import parsed
+from tweetlog_ops.x_proof import compared, report
+
+
+def a_gap(after: int, before: int, *, complete: bool = False) -> dict[str, Any]:
+    return {"after_id": str(after), "before_id": str(before), "complete": complete}
+
+
+def test_everything_in_the_table_is_a_clean_proof() -> None:
+    verdict = compared(10, [1, 2, 3], [1, 2, 3, 99], [])
+
+    assert verdict.clean
+    assert (verdict.loaded, verdict.bounded, verdict.lost) == (3, [], [])
+    assert "lost without a word: 0" in report(verdict)
+
+
+def test_what_is_missing_inside_a_hole_is_known_and_outside_is_lost() -> None:
+    verdict = compared(10, [1, 2, 3, 4, 5], [1], [a_gap(1, 4)])
+
+    assert (verdict.bounded, verdict.lost) == ([2, 3], [4, 5])
+    assert not verdict.clean
+    assert "LOST: 2 tweets that no hole tells of: 4, 5" in report(verdict)
+
+
+def test_a_hole_that_claims_to_be_complete_excuses_nothing() -> None:
+    verdict = compared(10, [1, 2, 3], [1, 3], [a_gap(1, 3, complete=True)])
+
+    assert verdict.lost == [2]
+
+
+def test_the_ends_of_a_hole_are_not_in_it() -> None:
+    verdict = compared(10, [1, 2, 3], [], [a_gap(1, 3)])
+
+    assert (verdict.bounded, verdict.lost) == ([2], [1, 3])
+
+
+def test_metrics_are_read_where_they_have_no_labels() -> None:
+    text = '# HELP a b\n# TYPE a gauge\na 1.0\nb{rule="x y"} 5.0\nc_total 2e3\n'
+
+    assert parsed(text) == {"a": 1.0, "c_total": 2000.0}
