@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tweetlog_command import Pipeline
+from tweetlog_command import Pipeline, tweetlog
 
 RUN = ("--source", "x", "--tweets", "400", "--rate", "200")
 LOOK = """
@@ -43,3 +43,22 @@ def test_every_tweet_of_the_stream_is_a_row_and_time_without_a_listener_is_a_hol
     (second,) = pipeline.rows(LOOK)
     assert second["loaded"] > first["loaded"]
     assert second["causes"] == "shutdown"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_that_can_be_repaired_while_x_and_everything_else_fails(
+    tmp_path: Path,
+) -> None:
+    done = tweetlog(
+        "chaos",
+        *("--source", "x", "--data-dir", str(tmp_path / "data"), "--delivery", "pull"),
+        *("--tweets", "2500", "--kills", "5", "--seed", "4"),
+    )
+
+    assert done.code == 0, done.err + done.out
+    assert "verify: clean: 0 missing, 0 doubled" in done.out
+    assert "X: 2,500 tweets happened" in done.out
+    assert "lost without a word: 0" in done.out
+    assert "NOT REPAIRED" not in done.out
+    assert "started again: what it missed is a hole" in done.err

@@ -2,7 +2,8 @@
 
 Every process is killed with -9 again and again; publishes are refused or their answers lost,
 acks lost, deliveries doubled, appends refused, cut off or their answers lost. At the end every
-event of the log must stand in the table once, or say why it does not.
+event of the log must stand in the table once, or say why it does not. With a stream for a source
+X fails as well (x_chaos.py), and what happened there is compared with what came.
 """
 
 import json
@@ -11,13 +12,16 @@ import signal
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from tweetlog_ops import manifests, project
+from tweetlog_ops import lab, manifests, project, x_chaos
 from tweetlog_ops.answers import table
+from tweetlog_ops.fault import Fault
+from tweetlog_ops.feeds import INGESTOR, X_API
+from tweetlog_ops.local_cloud import HOST
 from tweetlog_ops.manifests import Topology
 from tweetlog_ops.pipeline import Pipeline, Played
 from tweetlog_ops.plan import Plan
@@ -38,21 +42,6 @@ class Kill:
 
     at: int
     victim: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that goes wrong at random.
-
-    Attributes:
-        what: it in words.
-        server: which embedded server is told: `pubsub` or `bigquery`.
-        rule: what it is told.
-    """
-
-    what: str
-    server: str
-    rule: Mapping[str, Any]
 
 
 FAULTS = (
@@ -78,14 +67,27 @@ FAULTS = (
 def chaos(plan: Plan, *, kills: int) -> int:
     """Run the pipeline under faults; return the exit code: 0 if the proof is clean."""
     declared = impatient(manifests.read(project.platform_manifests()))
-    monkey = Monkey(schedule(plan.tweets, kills=kills, seed=plan.seed), plan.seed)
+    due = schedule(plan.tweets, kills=kills, seed=plan.seed)
+    faults = (*FAULTS, *(x_chaos.FAULTS if plan.x else ()))
     with started(plan, declared) as pipeline:
+        monkey = Monkey(due, plan.seed, faults, _far(pipeline, plan))
         played = pipeline.play(lambda counts: monkey.look(pipeline, counts))
         if played is None:
             return interrupted(pipeline, "chaos")
         verdict = proof(pipeline, played)
-    sys.stdout.write("\n" + report(verdict) + "\n" + scorecard(monkey, played, verdict))
-    return 0 if verdict.clean else 1
+        against_x = x_chaos.proof(pipeline, plan.x) if plan.x else None
+    parts = [report(verdict), scorecard(monkey, played, verdict)]
+    parts += [x_chaos.report(against_x)] if against_x else []
+    sys.stdout.write("\n" + "\n".join(parts))
+    return 0 if verdict.clean and (against_x is None or against_x.clean) else 1
+
+
+def _far(pipeline: Pipeline, plan: Plan) -> Callable[[Counts, str], int]:
+    """Return what tells how far a run has come, in tweets, for a victim."""
+    if plan.x is None:
+        return lambda counts, victim: counts.read if victim == INGESTOR else counts.loaded
+    # Only some of the tweets that happen match a rule; so it is counted where they happen.
+    return lambda _counts, _victim: int(lab.stats(pipeline.x.x_control).get("existed", 0))
 
 
 def schedule(tweets: int, *, kills: int, seed: int) -> tuple[Kill, ...]:
@@ -106,11 +108,26 @@ def impatient(declared: Topology) -> Topology:
 
 
 class Monkey:
-    """Kills on schedule and keeps the faults in force in servers that forget them when killed."""
+    """Kills on schedule and keeps the faults in force in servers that forget them when killed.
 
-    def __init__(self, kills: Sequence[Kill], seed: int) -> None:
+    Args:
+        kills: when to kill whom.
+        seed: which chances are taken.
+        faults: what goes wrong in which server.
+        far: tells how far the run has come for a victim, in tweets.
+    """
+
+    def __init__(
+        self,
+        kills: Sequence[Kill],
+        seed: int,
+        faults: Sequence[Fault],
+        far: Callable[[Counts, str], int],
+    ) -> None:
         self._due = list(kills)
         self._seed = seed
+        self.faults = faults
+        self._far = far
         self._armed: dict[str, int] = {}
         self._fired: dict[tuple[str, int], list[int]] = {}
         self.killed: Counter[str] = Counter()
@@ -120,18 +137,19 @@ class Monkey:
         addresses = {
             "pubsub": f"http://{pipeline.control}/faults",
             "bigquery": f"http://{pipeline.bigquery}/local/faults",
+            X_API: f"http://{HOST}:{pipeline.x.x_control}/_lab/faults",
         }
-        for server, url in addresses.items():
-            self._keep_armed(server, pipeline.processes()[server].pid, url)
+        for server in {fault.server for fault in self.faults}:
+            self._keep_armed(server, pipeline.processes()[server].pid, addresses[server])
         # One a look: a process that was just killed is given the time to come back.
-        due = next((kill for kill in self._due if kill.at <= _progress(counts, kill.victim)), None)
+        due = next((kill for kill in self._due if kill.at <= self._far(counts, kill.victim)), None)
         if due:
             self._due.remove(due)
             self._kill(pipeline, due.victim)
 
     def fired(self, fault: Fault) -> int:
         """Return how often a fault was seen to fire; what a kill hid is not counted."""
-        nth = [one for one in FAULTS if one.server == fault.server].index(fault)
+        nth = [one for one in self.faults if one.server == fault.server].index(fault)
         return sum(
             counts[nth] for (server, _), counts in self._fired.items() if server == fault.server
         )
@@ -146,7 +164,7 @@ class Monkey:
         """Put the rules in force in a server that is new, and note how often each has fired."""
         try:
             if self._armed.get(server) != pid:
-                for fault in (one for one in FAULTS if one.server == server):
+                for fault in (one for one in self.faults if one.server == server):
                     _call("POST", url, {**fault.rule, "seed": self._seed + pid})
                 self._armed[server] = pid
             shown = _call("GET", url)
@@ -156,14 +174,10 @@ class Monkey:
         self._fired[server, pid] = [int(rule["fired"]) for rule in rules]
 
 
-def _progress(counts: Counts, victim: str) -> int:
-    return counts.read if victim == "ingestor" else counts.loaded
-
-
 def scorecard(monkey: Monkey, played: Played, verdict: Verdict) -> str:
     """Return fault by fault how often it happened, and what came of all of them together."""
     rows = [[f"{victim} killed with -9", monkey.killed[victim]] for victim in VICTIMS]
-    rows += [[fault.what, monkey.fired(fault)] for fault in FAULTS]
+    rows += [[fault.what, monkey.fired(fault)] for fault in monkey.faults]
     injected = table(["fault", "times"], ["STRING", "INT64"], rows)
     return (
         f"{injected}\n"

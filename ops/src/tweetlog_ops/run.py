@@ -53,6 +53,7 @@ def proof_against_x(pipeline: Pipeline) -> XVerdict:
         matched,
         [int(row[0]) for row in table.rows],
         [dict(zip(gaps.columns, row, strict=True)) for row in gaps.rows],
+        searchable=[int(id) for id in lab.asked(control, "ids", matched="true", searchable="true")],
     )
 
 

@@ -19,7 +19,9 @@ class XVerdict:
         loaded: those of them that are in the table.
         bounded: those that are not, and lie in a hole that is not known to be complete.
         lost: those that are not, and no hole owns up to it.
-        holes: how many there were, and how many are complete.
+        repairable: those in a hole that a search would find: none should be left.
+        holes: how many there were.
+        complete: how many of them are known to be filled.
     """
 
     existed: int
@@ -27,17 +29,23 @@ class XVerdict:
     loaded: int
     bounded: Sequence[int]
     lost: Sequence[int]
+    repairable: Sequence[int]
     holes: int
     complete: int
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is missing that no hole tells of."""
-        return not self.lost
+        """Whether nothing is missing but what no repair brings, and a hole tells of that."""
+        return not (self.lost or self.repairable)
 
 
 def compared(
-    existed: int, matched: Sequence[int], table: Sequence[int], gaps: Sequence[Mapping[str, Any]]
+    existed: int,
+    matched: Sequence[int],
+    table: Sequence[int],
+    gaps: Sequence[Mapping[str, Any]],
+    *,
+    searchable: Sequence[int],
 ) -> XVerdict:
     """Return the verdict.
 
@@ -46,6 +54,7 @@ def compared(
         matched: ids of those that matched a rule.
         table: ids in the table.
         gaps: rows of `GAPS`.
+        searchable: ids that a search finds.
     """
     there = set(table)
     missing = [id for id in matched if id not in there]
@@ -58,6 +67,7 @@ def compared(
         loaded=len(matched) - len(missing),
         bounded=bounded,
         lost=[id for id in missing if id not in known],
+        repairable=sorted(known & set(searchable)),
         holes=len(gaps),
         complete=sum(1 for gap in gaps if gap["complete"]),
     )
@@ -72,9 +82,22 @@ def report(verdict: XVerdict) -> str:
             f"holes: {verdict.holes:,}, {verdict.complete:,} of them filled completely; "
             f"{len(verdict.bounded):,} tweets are missing in the others, and known to be"
         )
+    if verdict.repairable:
+        some = ", ".join(map(str, verdict.repairable[:10]))
+        lines.append(f"NOT REPAIRED: {len(verdict.repairable):,} that a search finds: {some}")
     if verdict.lost:
         some = ", ".join(map(str, verdict.lost[:10]))
         lines.append(f"LOST: {len(verdict.lost):,} tweets that no hole tells of: {some}")
     else:
         lines.append("lost without a word: 0")
     return "\n".join(lines) + "\n"
+
+
+def most_in_a_row(moments: Sequence[float], seconds: float) -> int:
+    """Return how many of these moments, in their order, lie within so many seconds at most."""
+    first = most = 0
+    for last, moment in enumerate(moments):
+        while moments[first] <= moment - seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

@@ -59,6 +59,11 @@ class House:
             method, self.up.url + path, headers=headers, timeout=_PATIENCE, **options
         )
 
+    def ask_lab(self, name: str, body: Any) -> requests.Response:
+        """Send something to the control port, whatever it answers."""
+        url = f"{self.up.control_url}/_lab/{name}"
+        return requests.post(url, json=body, timeout=_PATIENCE)
+
     def tell(self, *tweets: dict[str, Any]) -> list[str]:
         """Let tweets happen now; return their ids."""
         lines = b"".join(json.dumps({"data": tweet}).encode() + b"\n" for tweet in tweets)

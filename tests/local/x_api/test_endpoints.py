@@ -162,6 +162,18 @@ def test_keywords_find_no_retweets_and_accounts_do(x: House) -> None:
     assert [str(tweet.id) for tweet in x.client.search_recent_tweets("from:9").data] == [id]
 
 
+def test_what_a_search_would_find_is_known(x: House) -> None:
+    x.add_rules(("train", "plain"), ("bus sample:100", "sample"))
+    retweet = {"text": "RT @a: train", "referenced_tweets": [{"type": "retweeted", "id": "1"}]}
+
+    found, unseen, sampled, _ = x.tell(
+        {"text": "train"}, retweet, {"text": "bus"}, {"text": "nothing"}
+    )
+
+    assert x.lab.get("ids", matched="true") == [found, unseen, sampled]
+    assert x.lab.get("ids", matched="true", searchable="true") == [found]
+
+
 @pytest.mark.parametrize("x", [{"search_delay": 3600}], indirect=True)
 def test_a_tweet_is_not_found_at_once(x: House) -> None:
     x.tell({"text": "train"})

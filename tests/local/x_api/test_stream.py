@@ -185,7 +185,7 @@ def test_a_fault_that_is_none_is_refused_with_what_is_known(x: House) -> None:
         ({"kind": "answer", "problem": "gone"}, "problem must be one of"),
     ]
     for fault, words in faults:
-        answer = requests.post(x.up.control_url + "/_lab/faults", json=fault, timeout=30)
+        answer = x.ask_lab("faults", fault)
         assert answer.status_code == 400
         assert words in answer.json()["error"]
 

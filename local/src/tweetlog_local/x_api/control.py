@@ -13,8 +13,10 @@ from tweetlog_local.x_api.faults import FaultError
 from tweetlog_local.x_api.http import BadRequestError, Request, Response, json_response
 from tweetlog_local.x_api.making import drafted
 from tweetlog_local.x_api.platform import Platform
+from tweetlog_local.x_api.projection import loaded
 from tweetlog_local.x_api.snowflake import id_at
 from tweetlog_local.x_api.timeline import Post
+from tweetlog_local.x_api.tweet_calls import would_find
 
 Handler = Callable[[Request], Response]
 
@@ -85,18 +87,26 @@ class Control:
         )
 
     def _ids(self, request: Request) -> Response:
-        """Answer with the ids of a stretch of time: all, matched, of a rule, delivered or not."""
+        """Answer with ids: of a stretch of time, of a rule, matched, delivered, searchable."""
         first, end = _id(request, "from"), _id(request, "to")
         rule, delivered = request.one("rule"), request.one("delivered")
-        matched = request.one("matched")
+        matched, searchable = request.one("matched"), request.one("searchable")
         ids = [
             str(post.id)
             for post in self._platform.timeline.between(first or 0, end)
             if (rule is None or _concerns(post, rule))
             and (matched is None or bool(post.matched) == (matched == "true"))
+            and (searchable is None or self._is_searchable(post) == (searchable == "true"))
             and (delivered is None or bool(post.delivered) == (delivered == "true"))
         ]
         return json_response(200, ids)
+
+    def _is_searchable(self, post: Post) -> bool:
+        """Whether a search for one of the rules that a tweet matched would find it."""
+        payload, _ = loaded(self._platform.timeline.line(post))
+        longest = self._platform.tier.query_length
+        rules = [rule.value for rule in post.matched if len(rule.value) <= longest]
+        return any(would_find(rule, payload) for rule in rules)
 
     def _log(self, request: Request) -> Response:
         since = int(request.one("since") or 0)

@@ -14,7 +14,7 @@ from tweetlog_local.x_api import problems
 REQUEST_KINDS: Mapping[str, str] = {
     "answer": "answer with the `problem`",
     "hang_up": "reset the connection instead of answering",
-    "slow_headers": "send the answer's head byte by byte over `seconds`",
+    "slow_headers": "wait `seconds` before the answer",
     "no_answer": "take the request and say nothing for `seconds` (0: for ever)",
     "empty_body": "answer a stream with 200 and end it without a byte",
 }
@@ -95,7 +95,8 @@ class Fault:
     _random: Random = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._random = Random(self.seed)  # noqa: S311 - repeatable on purpose
+        # Different rules of the same seed are to fire at different times.
+        self._random = Random(repr(self))  # noqa: S311 - repeatable on purpose
 
     def fires(self) -> bool:
         """Whether it happens this time; counts it if so."""

@@ -117,13 +117,21 @@ class Platform:
                 reader.give(posts)
             reader.tick()
 
-    def advance(self) -> None:
-        """Make the tweets that should have happened by now."""
+    def advance(self) -> int:
+        """Make some of the tweets that should have happened by now; return how many."""
         if self._begun is None:
-            return
+            return 0
         now = self.clock.now()
-        for _ in range(self._missing(now)):
+        missing = self._missing(now)
+        for _ in range(missing):
             self._happen(now)
+        return missing
+
+    def catch_up(self) -> None:
+        """Make all tweets of the time before; nobody has listened to them."""
+        while self.rate and self.advance():
+            pass
+        list(self._now_due())
 
     def happen(self, event: Mapping[str, Any]) -> News:
         """Let something happen to a tweet or user, and let the compliance streams tell it.

@@ -126,6 +126,7 @@ class _Server:
     def _begin_anew(self, settings: Settings) -> None:
         self._settings = settings
         self._platform = Platform(settings, Clock(speed=settings.speed))
+        self._platform.catch_up()
         self._api = Api(self._platform, self._end)
         self._control = Control(self._platform, self._refuse_if_asked, self.reset)
 

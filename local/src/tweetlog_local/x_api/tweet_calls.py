@@ -49,6 +49,17 @@ class _Wanted:
     most: int
 
 
+def would_find(rule: str, payload: Mapping[str, Any]) -> bool:
+    """Whether a search for a rule finds a tweet: not every rule can be searched for."""
+    try:
+        tree = parsed(rule, search=True)
+    except InvalidRuleError:
+        return False
+    seen = features(payload, search=True)
+    hidden = "retweeted" in seen.refers and has_keywords(tree)
+    return not hidden and matcher(tree, search=True)(seen)
+
+
 class TweetCalls:
     """Searches and looks up."""
 
