@@ -31,7 +31,7 @@ format: $(READY) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format --quiet
 
-RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra report \
   --no-header $(addprefix --no-emit-package ,tweetlog tweetlog-local tweetlog-ops ingestor enricher loader) \
   $(addsuffix /pyproject.toml,$(PACKAGES)) --group pyproject.toml:dev
 

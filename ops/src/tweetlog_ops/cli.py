@@ -17,6 +17,7 @@ from tweetlog_ops.commands import (
     promote,
     query,
     replay,
+    report,
     run,
     smoke,
     verify,
@@ -27,6 +28,7 @@ from tweetlog_ops.errors import CommandError
 # In the order in which help shows them.
 _COMMANDS = (
     run,
+    report,
     chaos,
     query,
     verify,

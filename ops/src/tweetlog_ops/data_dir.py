@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,9 @@ from tweetlog_ops.errors import CommandError
 
 # Raised when what is in the folder can no longer be read by the code that is older, or newer.
 FORMAT = "1"
+#: How long a report that looked a moment ago may still hold the folder.
+PATIENCE_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +158,27 @@ def announce(folder: DataDir, run: Running) -> None:
 
 
 @contextmanager
-def locked(folder: DataDir) -> Iterator[None]:
+def locked(folder: DataDir, *, patience: float = 0.0) -> Iterator[None]:
     """Hold the folder for this process alone.
+
+    Args:
+        folder: the folder.
+        patience: how many seconds to wait for a holder that is no run, such as a report that has
+            looked a moment ago.
 
     Raises:
         CommandError: if another run holds it.
     """
+    deadline = time.monotonic() + patience
     with _lock_file(folder) as file:
-        if not _try_lock(file):
-            raise CommandError(
-                f"{folder.path}: another tweetlog is using it; wait for it or give another "
-                "--data-dir",
-                exit_code=2,
-            )
+        while not _try_lock(file):
+            if folder.running.exists() or time.monotonic() > deadline:
+                raise CommandError(
+                    f"{folder.path}: another tweetlog is using it; wait for it or give another "
+                    "--data-dir",
+                    exit_code=2,
+                )
+            time.sleep(_LOOK_SECONDS)
         yield
 
 
@@ -209,7 +221,7 @@ def _make(folder: DataDir) -> None:
 def _remove(folder: DataDir) -> None:
     if not folder.path.is_dir() or not folder.version.is_file():
         return
-    with locked(folder):
+    with locked(folder, patience=PATIENCE_SECONDS):
         for child in folder.path.iterdir():
             if child.is_dir():
                 shutil.rmtree(child)

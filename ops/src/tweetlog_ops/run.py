@@ -28,6 +28,7 @@ def run(plan: Plan) -> int:
     check_files(plan.files)
     declared = manifests.read(project.platform_manifests())
     with started(plan, declared) as pipeline:
+        pipeline.display.say(f"watch it: {_report(plan)}")
         played = pipeline.play()
         if played is None:
             return interrupted(pipeline, "run")
@@ -61,7 +62,10 @@ def proof_against_x(pipeline: Pipeline) -> XVerdict:
 def started(plan: Plan, declared: Topology) -> Iterator[Pipeline]:
     """Start the pipeline in its folder, alone there; stop it in its order at the end."""
     folder = folders.opened(plan.data_dir, fresh=plan.fresh)
-    with folders.locked(folder), _interruptible() as interruption:
+    with (
+        folders.locked(folder, patience=folders.PATIENCE_SECONDS),
+        _interruptible() as interruption,
+    ):
         local_cloud.clear_leftovers(folder)
         with Pipeline(folder, plan, declared, interruption) as pipeline:
             yield pipeline
@@ -113,7 +117,14 @@ def _where_to_look(plan: Plan) -> str:
         "SELECT stage, reason FROM v_dead_letters LIMIT 10",
     )
     lines = [f'  {called()} query{folder} "{sql}"' for sql in queries]
-    return "\n".join(["look next:", *lines, f"  {called()} verify{folder}", ""])
+    return "\n".join(
+        ["look next:", f"  {_report(plan)}", *lines, f"  {called()} verify{folder}", ""]
+    )
+
+
+def _report(plan: Plan) -> str:
+    folder = "" if str(plan.data_dir) == ".tweetlog" else f" --data-dir {plan.data_dir}"
+    return f"{called()} report{folder}"
 
 
 @contextmanager

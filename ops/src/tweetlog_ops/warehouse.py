@@ -37,11 +37,16 @@ class StillStreaming(CommandError):  # noqa: N818 - named for what is true of th
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The answer to a query: column names with their BigQuery types, and the rows."""
+    """The answer to a query: column names with their BigQuery types, and the rows.
+
+    Attributes:
+        bytes_read: what BigQuery read for it, which is what it bills by.
+    """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    bytes_read: int = 0
 
     def dicts(self) -> list[dict[str, Any]]:
         """Return each row as a dictionary."""
@@ -86,6 +91,7 @@ class Warehouse:
             tuple(field.name for field in found.schema),
             tuple(field.field_type for field in found.schema),
             tuple(row.values() for row in found),
+            found.total_bytes_processed or 0,
         )
 
     def change(self, sql: str, parameters: Mapping[str, Parameter] = _NONE) -> int:

@@ -1,0 +1,1 @@
+"""The report page: what the warehouse's views say, in a browser."""

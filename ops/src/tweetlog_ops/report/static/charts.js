@@ -1,0 +1,121 @@
+"use strict";
+// The chart over time, by uPlot.
+const Charts = (() => {
+  let plot = null;
+  let shape = "";
+
+  function color(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  /** Each series drawn upon the sum of those below it: the highest first, so that none is hidden. */
+  function stacked(series) {
+    const sums = [];
+    let below = new Float64Array(series[0].length);
+    for (const values of series) {
+      below = Float64Array.from(values, (value, n) => value + below[n]);
+      sums.push(below);
+    }
+    return sums.reverse();
+  }
+
+  function colors(parts) {
+    return parts.map((part, n) => color(part.other ? "--other" : `--c${n}`));
+  }
+
+  function options(element, parts, made, handlers) {
+    const axis = {
+      stroke: color("--quiet"),
+      grid: { stroke: color("--line"), width: 1 },
+      ticks: { show: false },
+      font: `12px ${color("--font")}`,
+    };
+    const fills = colors(parts).reverse();
+    return {
+      width: element.clientWidth,
+      height: height(element),
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      legend: { show: false },
+      cursor: { points: { show: false }, drag: { x: true, y: false }, y: false },
+      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+      axes: [
+        { ...axis, grid: { show: false }, size: 44, values: dates },
+        { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.number(tick) : "")) },
+      ],
+      series: [
+        {},
+        ...fills.map((fill) => ({
+          stroke: fill,
+          fill,
+          width: 1,
+          points: { show: false },
+          paths: uPlot.paths.stepped({ align: 1 }),
+        })),
+      ],
+      hooks: {
+        drawClear: [(drawn) => shade(drawn, made.gaps)],
+        setCursor: [(drawn) => handlers.point(drawn.cursor.idx)],
+        setSelect: [
+          (drawn) => {
+            if (drawn.select.width < 4) return;
+            handlers.chose(
+              drawn.posToVal(drawn.select.left, "x"),
+              drawn.posToVal(drawn.select.left + drawn.select.width, "x"),
+            );
+            drawn.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+          },
+        ],
+      },
+    };
+  }
+
+  /** The ticks of the time axis: the hour, and the day where one begins or where none is shown yet. */
+  function dates(_, ticks) {
+    let shown = false;
+    return ticks.map((tick) => {
+      const at = new Date(tick * 1000);
+      const clock = at.toISOString().slice(11, 16);
+      const day = at.toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
+      const text = clock === "00:00" ? day : shown ? clock : `${clock}\n${day}`;
+      shown = true;
+      return text;
+    });
+  }
+
+  /** Mark the holes in the stream, so that a dip is not taken for silence. */
+  function shade(drawn, gaps) {
+    const { ctx, bbox } = drawn;
+    ctx.save();
+    ctx.fillStyle = color("--hole");
+    for (const gap of gaps) {
+      const left = Math.max(bbox.left, drawn.valToPos(gap.from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, drawn.valToPos(gap.to, "x", true));
+      if (right > left) ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
+    }
+    ctx.restore();
+  }
+
+  function height(element) {
+    return Math.max(180, Math.min(420, Math.round(element.clientWidth * 0.28)));
+  }
+
+  /** Draw, or renew what is drawn if it has the same shape. */
+  function time(element, parts, made, handlers) {
+    // A step reaches to the next one, so the last one needs an end.
+    const held = (values) => Float64Array.from([...values, values[values.length - 1]]);
+    const end = made.x[made.x.length - 1] + made.step;
+    const data = [Float64Array.from([...made.x, end]), ...stacked(made.series).map(held)];
+    const now = JSON.stringify([parts.map((part) => part.name), element.clientWidth, colors(parts), made.gaps]);
+    if (plot && now === shape) {
+      plot.setData(data);
+      return;
+    }
+    if (plot) plot.destroy();
+    shape = now;
+    plot = new uPlot(options(element, parts, made, handlers), data, element);
+    // A canvas says nothing; the element around it and the table do.
+    for (const canvas of element.querySelectorAll("canvas")) canvas.setAttribute("aria-hidden", "true");
+  }
+
+  return Object.freeze({ time });
+})();
