@@ -23,8 +23,9 @@ STREAM = "/2/tweets/search/stream"
 PATIENCE = 90.0
 #: X's seconds in a real one: 5 s of back-off are 0.1 s.
 SPEED = 50
-#: Every tweet that it brings can be found by search as well: no retweets, no quotes.
-WHOLE = "(the OR a OR de OR la OR el OR und OR in) -is:retweet -is:quote"
+#: Every tweet that it brings can be found by search as well: no retweets, no quotes. And no word
+#: of one letter, which is one between two diacritics on the stream, and none to search.
+WHOLE = "(the OR de OR la OR el OR und OR der OR in) -is:retweet -is:quote"
 #: How the server is set up where a test says nothing else.
 BRISK: dict[str, Any] = {
     "speed": SPEED, "rate": 150, "tweets": 300, "begin": "connect", "latency": 0.2,

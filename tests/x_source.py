@@ -122,6 +122,7 @@ class FakeSearch:
         self.page = page
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.refusals: list[Ended] = []
+        self.text = "found"
         self.before: Callable[[], None] = lambda: None
 
     def search(self, query: str, **params: Any) -> Mapping[str, Any]:
@@ -136,7 +137,7 @@ class FakeSearch:
         meta: dict[str, Any] = {"result_count": len(page)}
         if start + size < len(found):
             meta["next_token"] = str(start + size)
-        data = [{"id": str(id), "text": "found", "author_id": "7"} for id in page]
+        data = [{"id": str(id), "text": self.text, "author_id": "7"} for id in page]
         includes = {"users": [{"id": "7", "username": "somebody"}]}
         return {"data": data, "includes": includes, "meta": meta} if page else {"meta": meta}
 

@@ -505,6 +505,23 @@ def test_after_a_crash_the_hole_covers_what_was_only_in_memory(tmp_path: Path) -
     )
 
 
+def test_a_crash_right_after_the_first_connection_is_a_hole_from_there_on(tmp_path: Path) -> None:
+    x = Offline(tmp_path)
+    x.clock.to(5)
+
+    def play(loop: Loop) -> Ended:
+        loop.opened(x.clock())
+        loop.line(a_line(an_id(4)))
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Played(x, play).run()
+    again = x.again()
+    again.gaps.recover()
+
+    assert [(hole.start, hole.cause) for hole in again.known()] == [(at(5), "crash")]
+
+
 def test_a_planned_restart_is_a_hole_that_says_so(tmp_path: Path) -> None:
     x = Offline(tmp_path)
     played = Played(x, heard(an_id(0), cause=Cause.SHUTDOWN)).run()

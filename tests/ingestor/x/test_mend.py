@@ -32,13 +32,12 @@ def a_mender(x: Offline, search: FakeSearch, *rules: Existing, **more: Any) -> M
         intake=x.intake,
         buffer=x.buffer,
         ledger=x.ledger,
-        rules=lambda: rules or (A_RULE,),
         fields={"tweet_fields": "id,text"},
         metrics=x.metrics,
         stop=x.stop,
         stream="main",
         clock=x.clock,
-        **{"longest": timedelta(hours=24), **more},
+        **{"longest": timedelta(hours=24), "rules": lambda: rules or (A_RULE,), **more},
     )
 
 
@@ -92,6 +91,16 @@ def test_nothing_is_searched_for_before_all_can_be_found(tmp_path: Path) -> None
     assert params["tweet_fields"] == "id,text"
 
 
+def test_nothing_is_searched_for_before_the_rules_are_known(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3)])
+    x.clock.to(90)
+    a_mender(x, search, rules=tuple).mend()
+
+    (hole,) = x.known()
+    assert hole.repair == "pending"
+    assert search.asked == []
+
+
 def test_a_second_search_later_finds_what_was_indexed_late_and_then_it_is_over(
     tmp_path: Path,
 ) -> None:
@@ -132,6 +141,17 @@ def test_pages_are_followed_to_their_end(tmp_path: Path) -> None:
 
     assert len(search.asked) == 3
     assert gap_events(x.published())[-1]["recovered"] == 250
+
+
+def test_half_a_surrogate_pair_in_one_tweet_does_not_hide_the_others(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3), an_id(4)])
+    search.text = "half a pair: \ud83d"
+    x.clock.to(90)
+    a_mender(x, search).mend()
+
+    items = x.published()
+    assert sum(isinstance(item.what, Tweet) for item in items) == 2
+    assert b"\\ud83d" in event(items[-2].what).data
 
 
 def test_near_holes_share_a_search_and_each_has_its_own_tweets(tmp_path: Path) -> None:

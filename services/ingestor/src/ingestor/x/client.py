@@ -4,12 +4,14 @@ tweepy reconnects by itself, on a schedule of its own and without saying why; so
 callbacks for an end makes it leave, and our loop decides what comes next.
 """
 
+import json
 import logging
 import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -309,10 +311,13 @@ def _meta(page: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _document(response: requests.Response) -> Mapping[str, Any]:
+    """Return an answer's object; one with half a surrogate pair, which X does send, as well."""
+    document: Any = None
     try:
         document = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        document = None
+        with suppress(ValueError, RecursionError):
+            document = json.loads(response.content)
     if not isinstance(document, dict):
         start = " ".join(response.text[:_SHOWN].split())
         raise Refused(Ended(Cause.HTTP, f"HTTP {response.status_code}: no JSON object: {start}"))

@@ -54,8 +54,9 @@ def start(settings: Settings, *, reads: bool = True) -> Start:
         raise SettingsError(mistakes)
     if not reads:
         return Start(token, None, None)
+    listening = _listening(settings)
     host = urlsplit(settings.api_url).hostname or ""
-    return Start(token, State(Path(settings.state_dir), host), _listening(settings))
+    return Start(token, State(Path(settings.state_dir), host), listening)
 
 
 def read(

@@ -338,7 +338,12 @@ class Loop:
         log.info("the stream is open")
         try:
             self._gaps.end(self._moment(), minutes=self._minutes)
-            self._state.move(opened=self._state.position.openings(at), ending=Cause.CRASH)
+            # From here on there is something to lose, even if it crashes at once.
+            self._state.move(
+                heard=datetime.fromtimestamp(self._buffer.durable_until(now), UTC),
+                opened=self._state.position.openings(at),
+                ending=Cause.CRASH,
+            )
         except StateUnusable as reason:
             self.kick(Ended(Cause.STATE, str(reason), opened=True))
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import orjson
-
 from ingestor.capture import Tweet
-from ingestor.document import dump
+from ingestor.document import dump, parse
 from ingestor.line import captured
 from ingestor.loose import members
 from ingestor.x import budget as budgets
@@ -123,7 +121,9 @@ class Mender:
             self.mend()
 
     def mend(self) -> None:
-        """Fill the holes that are due now."""
+        """Fill the holes that are due now, once it is known what for."""
+        if not self._rules():
+            return
         holes = []
         for hole in self._gaps.due():
             why_not = self._why_not(hole)
@@ -209,7 +209,7 @@ class Mender:
         matching = [{"id": rule.id, "tag": rule.tag}]
         for one in captured(dump({**page, "matching_rules": matching}), origin):
             if isinstance(one, Tweet):
-                yield replace(one, receivedtime=moment), orjson.loads(one.payload)
+                yield replace(one, receivedtime=moment), parse(one.payload)
             else:
                 self._metrics.unusable.labels(one.reason.reason_class).inc()
                 self._hand_on(Item(one, None, self._clock()))
