@@ -507,3 +507,30 @@ class Journal(RuleBasedStateMachine):
 
 Journal.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 test_nothing_unacknowledged_is_ever_lost = Journal.TestCase
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"data": b"x", "attributes": {"a": "b"}},
+        {"attributes": {"only": "attributes"}, "ordering_key": "k"},
+        {"data": b"x", "message_id": "of the client"},
+        {"data": b"x", "publish_time": {"seconds": 1, "nanos": 7}},
+    ],
+)
+def test_a_message_that_came_as_bytes_is_kept_as_one_that_was_parsed(
+    house: House, given: dict[str, Any]
+) -> None:
+    house.topic()
+    subscription, topic = house.subscription(), house.broker.topic(TOPIC)
+    message = PubsubMessage(**given)
+    body = message.SerializeToString()
+    house.broker.publish(topic, [PubsubMessage.FromString(body)])
+
+    house.broker.publish(topic, [PubsubMessage.FromString(body)], [body])
+
+    parsed, raw = (PubsubMessage.FromString(one.body) for one in house.take(subscription))
+    assert int(raw.message_id) == int(parsed.message_id) + 1
+    assert raw.publish_time == parsed.publish_time
+    raw.message_id = parsed.message_id
+    assert raw == parsed

@@ -20,16 +20,16 @@ def test_an_ack_settles_the_message() -> None:
     deliveries = some_deliveries()
     (ack_id,) = leased(deliveries, 1)
 
-    assert deliveries.ack(ack_id)
+    assert deliveries.ack([ack_id])
     assert 1 in deliveries.acked
 
 
 def test_a_second_ack_is_harmless() -> None:
     deliveries = some_deliveries()
     (ack_id,) = leased(deliveries, 1)
-    deliveries.ack(ack_id)
+    deliveries.ack([ack_id])
 
-    assert not deliveries.ack(ack_id)
+    assert not deliveries.ack([ack_id])
     assert deliveries.backlog(3) == 2
 
 
@@ -39,7 +39,7 @@ def test_an_ack_after_the_deadline_comes_too_late() -> None:
     assert deliveries.expired(10.0) == [ack_id]
     deliveries.fail(ack_id)
 
-    assert not deliveries.ack(ack_id)
+    assert not deliveries.ack([ack_id])
     assert 1 not in deliveries.acked
 
 
@@ -61,7 +61,7 @@ def test_attempts_count_failures_and_an_ack_forgets_them() -> None:
         deliveries.fail(*leased(deliveries, 1))
     assert deliveries.attempt(1) == 4
 
-    deliveries.ack(*leased(deliveries, 1))
+    deliveries.ack(leased(deliveries, 1))
 
     assert deliveries.attempt(1) == 1
 
@@ -69,7 +69,7 @@ def test_attempts_count_failures_and_an_ack_forgets_them() -> None:
 def test_a_failure_after_another_copy_was_acked_is_no_failure() -> None:
     deliveries = some_deliveries()
     first, second = leased(deliveries, 1, 1)
-    deliveries.ack(first)
+    deliveries.ack([first])
 
     assert deliveries.fail(second) is None
 
@@ -130,7 +130,7 @@ def test_room_comes_back_with_the_end_of_a_lease_however_it_ends() -> None:
     acked, failed, returned = (deliveries.lease(each, 1, 9.0, holder) for each in (1, 2, 3))
     assert holder.room(9) == 0
 
-    deliveries.ack(acked)
+    deliveries.ack([acked])
     deliveries.fail(failed)
     deliveries.hand_back(returned, 0.0)
 
@@ -142,7 +142,7 @@ def test_a_rewind_forgets_leases_and_starts_over() -> None:
     ack_id = deliveries.lease(1, 1, 9.0, holder)
     deliveries.rewind(Ranges())
 
-    assert not deliveries.ack(ack_id)
+    assert not deliveries.ack([ack_id])
     assert deliveries.fresh(5) == (1, 5)
     assert holder.room(1) == 1
 
@@ -163,7 +163,7 @@ def test_failures_survive_being_written_down_and_read_again() -> None:
 def test_acked_leases_leave_no_trace() -> None:
     deliveries = some_deliveries()
     for each in range(1, 20_001):
-        deliveries.ack(deliveries.lease(each, 1, 600.0, Holder()))
+        deliveries.ack([deliveries.lease(each, 1, 600.0, Holder())])
 
     assert len(deliveries._expiries) < 3000  # noqa: SLF001 - memory is what this test is about
     assert len(deliveries.acked) == 1

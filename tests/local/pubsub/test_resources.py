@@ -3,11 +3,12 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tweetlog_local.pubsub import limits, names, resources
-from tweetlog_local.pubsub.api import PublishRequest, PubsubMessage, Subscription, Topic
+from tweetlog_local.pubsub.api import Publish, PubsubMessage, Subscription, Topic
 from tweetlog_local.pubsub.api import request_type as api_request
 from tweetlog_local.pubsub.backoff import Backoff
 from tweetlog_local.pubsub.errors import ApiError
@@ -230,6 +231,11 @@ def test_half_a_name_is_refused(name: str) -> None:
         names.topic(name)
 
 
+def a_publish(*messages: Any) -> Publish:
+    request = types.PublishRequest.pb()(topic=TOPIC, messages=messages)
+    return Publish.FromString(request.SerializeToString())
+
+
 def a_message(**properties: Any) -> Any:
     return PubsubMessage(**({"data": b"x"} | properties))
 
@@ -271,10 +277,21 @@ def test_a_request_without_messages_is_refused() -> None:
 
 
 def test_a_request_of_more_than_ten_megabytes_is_refused() -> None:
-    request = PublishRequest(topic=TOPIC, messages=[a_message(data=b"x" * 10_000_000)])
+    request = a_publish(a_message(data=b"x" * 10_000_000))
 
     with pytest.raises(ApiError, match="10000000 bytes"):
         limits.check_publish(request)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"googid": "x"}, {"k" * 257: "v"}, {"k": "v" * 1025}, {"": "v"}]
+)
+def test_a_message_beyond_the_limits_is_refused_among_fine_ones(attributes: dict[str, str]) -> None:
+    fine = a_message(attributes={"k": "v"})
+
+    limits.check_publish(a_publish(fine, fine))
+    with pytest.raises(ApiError):
+        limits.check_publish(a_publish(fine, a_message(attributes=attributes)))
 
 
 @given(st.text(max_size=60))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -72,14 +73,20 @@ class Batch:
     size: int = 0
 
 
-Convert = Callable[[Any], Any]
+#: Makes the values of a field those of a column.
+Convert = Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _each(convert: Callable[[Any], Any]) -> Convert:
+    return lambda values: list(map(convert, values))
 
 
 def _ranged(low: int, high: int, what: str) -> Convert:
-    def convert(value: Any) -> Any:
-        if not low <= value <= high:
-            raise BadValue(f"{what} value is out of allowed range: {value}")
-        return value
+    def convert(values: Sequence[Any]) -> Sequence[Any]:
+        for value in (min(values), max(values)) if values else ():
+            if not low <= value <= high:
+                raise BadValue(f"{what} value is out of allowed range: {value}")
+        return values
 
     return convert
 
@@ -105,7 +112,7 @@ def _parsed(parse: Callable[[str], Any], what: str) -> Convert:
         except ValueError:
             raise BadValue(f"Invalid {what} value: {value!r}") from None
 
-    return convert
+    return _each(convert)
 
 
 def _instant(text: str) -> int:
@@ -142,24 +149,24 @@ _BOOL = FieldDescriptor.CPPTYPE_BOOL
 # (the table's type, kind of the message's field) -> how a value is read.
 _INTEGER_COLUMNS: Mapping[str, Convert | None] = {
     "INTEGER": None,
-    "FLOAT": float,
+    "FLOAT": _each(float),
     "TIMESTAMP": _ranged(*TIMESTAMP_RANGE, "Timestamp"),
     "DATE": _ranged(*DATE_RANGE, "Date"),
-    "NUMERIC": _numeric,
-    "BOOLEAN": bool,
+    "NUMERIC": _each(_numeric),
+    "BOOLEAN": _each(bool),
 }
 _TEXT_COLUMNS: Mapping[str, Convert | None] = {
     "STRING": None,
-    "JSON": _json,
-    "BYTES": str.encode,
+    "JSON": _each(_json),
+    "BYTES": _each(str.encode),
     "TIMESTAMP": _parsed(_instant, "timestamp"),
     "DATE": _parsed(_day, "date"),
     "DATETIME": _parsed(dt.datetime.fromisoformat, "datetime"),
     "TIME": _parsed(dt.time.fromisoformat, "time"),
-    "NUMERIC": _numeric,
+    "NUMERIC": _each(_numeric),
 }
-_BYTES_COLUMNS: Mapping[str, Convert | None] = {"BYTES": None, "STRING": _utf8}
-_REAL_COLUMNS: Mapping[str, Convert | None] = {"FLOAT": None, "NUMERIC": _numeric}
+_BYTES_COLUMNS: Mapping[str, Convert | None] = {"BYTES": None, "STRING": _each(_utf8)}
+_REAL_COLUMNS: Mapping[str, Convert | None] = {"FLOAT": None, "NUMERIC": _each(_numeric)}
 
 
 def _converter(item: Field, described: FieldDescriptor) -> Convert | None:
@@ -175,7 +182,7 @@ def _converter(item: Field, described: FieldDescriptor) -> Convert | None:
     elif kind in _REAL:
         known = _REAL_COLUMNS
     elif kind == _BOOL:
-        known = {"BOOLEAN": None, "INTEGER": int}
+        known = {"BOOLEAN": None, "INTEGER": _each(int)}
     if item.type not in known:
         raise SchemaMismatch(
             f"The proto field mismatched with BigQuery field at {described.full_name}, the proto "
@@ -205,14 +212,27 @@ class Reader:
 
     def column(self, messages: Sequence[Message]) -> pa.Array:
         """Return the column of as many rows as there are messages."""
+        values = list(map(attrgetter(self.name), messages))
         if self.item.repeated:
-            return self._lists([getattr(message, self.name) for message in messages])
-        present = [message.HasField(self.name) for message in messages]
-        if all(present):
-            return self._values([getattr(message, self.name) for message in messages])
+            return self._lists(values)
+        if self.item.type == "RECORD":
+            return self._sparse(values, [message.HasField(self.name) for message in messages])
+        absent = self._absent(messages, values)
+        if not absent:
+            return self._values(values)
         if self.item.required:
             raise BadValue(f"Missing required field: {self.item.name}")
-        return self._sparse(messages, present)
+        return self._values_but(values, absent)
+
+    def _absent(self, messages: Sequence[Message], values: Sequence[Any]) -> list[int]:
+        """Return which messages lack the field; what differs from the default is there."""
+        if all(values):
+            return []
+        return [
+            place
+            for place, value in enumerate(values)
+            if not value and not messages[place].HasField(self.name)
+        ]
 
     def _lists(self, values: Sequence[Sequence[Any]]) -> pa.Array:
         ends = accumulate(map(len, values), initial=0)
@@ -220,8 +240,9 @@ class Reader:
         return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), self._values(flat))
 
     def _sparse(self, messages: Sequence[Message], present: Sequence[bool]) -> pa.Array:
-        pairs = zip(messages, present, strict=True)
-        found = self._values([getattr(message, self.name) for message, there in pairs if there])
+        if self.item.required and not all(present):
+            raise BadValue(f"Missing required field: {self.item.name}")
+        found = self._values([one for one, there in zip(messages, present, strict=True) if there])
         places = accumulate(present, initial=-1)
         next(places)
         return found.take(
@@ -231,11 +252,25 @@ class Reader:
             )
         )
 
+    def _values_but(self, values: list[Any], absent: Sequence[int]) -> pa.Array:
+        """Return the values, NULL where they are absent."""
+        if len(absent) == len(values):
+            return pa.nulls(len(values), self.item.arrow_type())
+        if self.convert is not None:
+            gone = set(absent)
+            there = [place for place in range(len(values)) if place not in gone]
+            converted = self.convert([values[place] for place in there])
+            for place, value in zip(there, converted, strict=True):
+                values[place] = value
+        for place in absent:
+            values[place] = None
+        return pa.array(values, self.item.element().arrow_type())
+
     def _values(self, values: Sequence[Any]) -> pa.Array:
         if self.item.type == "RECORD":
             return self._structs(values)
         if self.convert is not None:
-            values = [self.convert(value) for value in values]
+            values = self.convert(values)
         return pa.array(values, self.item.element().arrow_type())
 
     def _structs(self, messages: Sequence[Message]) -> pa.Array:

@@ -7,21 +7,12 @@ compares every number here with the package's own.
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from tweetlog_local.wire_messages import Messages, classes
 
 PACKAGE = "google.cloud.bigquery.storage.v1"
 SERVICE = f"{PACKAGE}.BigQueryWrite"
 
-_Kind = descriptor_pb2.FieldDescriptorProto
-SCALARS = {
-    "string": _Kind.TYPE_STRING,
-    "bytes": _Kind.TYPE_BYTES,
-    "int64": _Kind.TYPE_INT64,
-    "enum": _Kind.TYPE_INT32,
-}
-# message -> field -> (number, kind); a kind in brackets is repeated, another message by name.
-# A message that is only handed on is read as bytes, which is the same on the wire.
-MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
+MESSAGES: Messages = {
     "AppendRowsRequest": {
         "write_stream": (1, "string"),
         "offset": (2, "bytes"),
@@ -95,42 +86,7 @@ STORAGE_ERRORS: Mapping[str, int] = {
 }
 
 
-def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="write_messages.proto", package=PACKAGE, syntax="proto3"
-    )
-    for name, fields in MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, (number, kind) in fields.items():
-            _add(message, field, number, kind)
-    return file
-
-
-def _add(message: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str) -> None:
-    bare = kind.strip("[]")
-    label = _Kind.LABEL_REPEATED if bare != kind else _Kind.LABEL_OPTIONAL
-    field = message.field.add(name=name, number=number, label=label)
-    if bare in SCALARS:
-        field.type = SCALARS[bare]
-        if label == _Kind.LABEL_OPTIONAL:
-            field.proto3_optional = True
-            field.oneof_index = len(message.oneof_decl)
-            message.oneof_decl.add(name=f"_{name}")
-    else:
-        field.type = _Kind.TYPE_MESSAGE
-        field.type_name = f".{PACKAGE}.{bare}"
-
-
-def _classes() -> Mapping[str, type[Any]]:
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(_file())
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-        for name in MESSAGES
-    }
-
-
-_CLASSES = _classes()
+_CLASSES = classes(PACKAGE, MESSAGES)
 AppendRowsRequest = _CLASSES["AppendRowsRequest"]
 AppendRowsResponse = _CLASSES["AppendRowsResponse"]
 GetWriteStreamRequest = _CLASSES["GetWriteStreamRequest"]

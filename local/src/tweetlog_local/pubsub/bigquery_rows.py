@@ -47,11 +47,13 @@ class RowFormat:
         return bytes(self._row(**values).SerializeToString())
 
     def _metadata(self, message: Proto) -> dict[str, Any]:
+        # dict() alone would ask for the value of each key.
+        attributes = dict(message.attributes.items())
         return {
             "subscription_name": self._subscription_name,
             "message_id": message.message_id,
             "publish_time": micros_of(message.publish_time),
-            "attributes": orjson.dumps(dict(message.attributes)).decode(),
+            "attributes": orjson.dumps(attributes).decode(),
         }
 
 

@@ -29,9 +29,9 @@ AppendRowsResponse = types.AppendRowsResponse.pb()
 GetWriteStreamRequest = types.GetWriteStreamRequest.pb()
 WriteStream = types.WriteStream.pb()
 
-BATCH = 500  # rows an append
+BATCH = 2_000  # rows an append
 BATCH_BYTES = 5_000_000  # an append; the API's limit is 10 MB or more
-LINGER = 0.1  # seconds that a batch waits for more rows
+LINGER = 0.25  # seconds that a batch waits for more rows: one append costs as much as 200 rows
 ANSWER_TIMEOUT = 60.0  # seconds for an append; then it is sent again
 SCHEMA_TIMEOUT = 10.0  # seconds to read a table's columns
 RETRY = Backoff(0.1, 5.0)

@@ -4,11 +4,11 @@ Pure: no clock and no storage. Times are seconds since 1970 and come in as argum
 are known by id only; their bytes stay in the log, so that a backlog costs no memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-from tweetlog_local.pubsub.ranges import Ranges
+from tweetlog_local.pubsub.ranges import Ranges, stretches
 
 NEVER = float("inf")
 HEAP_SLACK = 1000  # ended leases that may stay in the heap before it is tidied
@@ -114,13 +114,15 @@ class Deliveries:
         """The number of the next or current delivery of a message, counted from 1."""
         return self.failures.get(message_id, 0) + 1
 
-    def ack(self, ack_id: str) -> bool:
-        """A message is done with; an unknown or late ack id changes nothing."""
-        lease = self._release(ack_id)
-        if lease is None:
-            return False
-        self.settle(lease.id)
-        return True
+    def ack(self, ack_ids: Iterable[str]) -> int:
+        """Messages are done with; how many. An unknown or late ack id changes nothing."""
+        leases = [lease for ack_id in ack_ids if (lease := self._release(ack_id))]
+        for lease in leases:
+            self.failures.pop(lease.id, None)
+        # Neighbours by the stretch: most are acknowledged in the order of the log.
+        for first, last in stretches(lease.id for lease in leases):
+            self.acked.add(first, last)
+        return len(leases)
 
     def settle(self, message_id: int) -> None:
         """A message needs no delivery any more, whoever holds it."""

@@ -1,8 +1,10 @@
 """Pub/Sub's documented limits on what is published, and on durations."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import repeat
 
-from tweetlog_local.pubsub.api import Proto, seconds_of
+from tweetlog_local.pubsub.api import Proto, Publish, seconds_of
 from tweetlog_local.pubsub.errors import invalid
 
 # cloud.google.com/pubsub/quotas#resource_limits
@@ -22,21 +24,40 @@ ATTEMPTS = (5, 100)
 MIN_EXPIRATION = DAY
 
 
-def check_publish(request: Proto) -> None:
+def check_publish(request: Publish) -> None:
     """Refuse a publish that production would refuse."""
-    if request.ByteSize() > MAX_REQUEST_BYTES:
+    if request.size > MAX_REQUEST_BYTES:
         raise invalid(f"a publish request may have {MAX_REQUEST_BYTES} bytes at most")
-    check_messages(request.messages)
+    check_messages(request.messages, request.bodies)
 
 
-def check_messages(messages: Sequence[Proto]) -> None:
-    """Refuse no messages, too many, and any that is empty or beyond the limits on attributes."""
+def check_messages(messages: Sequence[Proto], bodies: Sequence[bytes] | None = None) -> None:
+    """Refuse no messages, too many, and any that is empty or beyond the limits on attributes.
+
+    `bodies` are their bytes, where those are at hand: they show which messages are small.
+    """
     if not messages:
         raise invalid("a publish request must have at least one message")
     if len(messages) > MAX_REQUEST_MESSAGES:
         raise invalid(f"a publish request may have {MAX_REQUEST_MESSAGES} messages at most")
-    for message in messages:
-        _check_message(message)
+    for message, body in zip(messages, bodies or repeat(None, len(messages)), strict=True):
+        if body is None or not _is_small(message, body):
+            _check_message(message)
+
+
+def _is_small(message: Proto, body: bytes) -> bool:
+    """Whether a message has attributes, and so little of them that no value is too large."""
+    beside_data = len(body) - len(message.data)
+    return beside_data <= MAX_VALUE_BYTES and _are_fine(tuple(message.attributes))
+
+
+@lru_cache(maxsize=1024)
+def _are_fine(keys: tuple[str, ...]) -> bool:
+    """Whether a message may have these attributes; publishers use the same ones all the time."""
+    return 0 < len(keys) <= MAX_ATTRIBUTES and all(
+        key and len(key.encode()) <= MAX_KEY_BYTES and not key.startswith(RESERVED_PREFIX)
+        for key in keys
+    )
 
 
 def _check_message(message: Proto) -> None:

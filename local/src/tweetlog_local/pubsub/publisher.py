@@ -9,6 +9,7 @@ from tweetlog_local.pubsub.api import (
     ListTopicsResponse,
     ListTopicSubscriptionsResponse,
     Proto,
+    Publish,
     PublishResponse,
 )
 from tweetlog_local.pubsub.broker import Broker
@@ -65,7 +66,7 @@ class Publisher:
         """Refused."""
         raise unimplemented("DetachSubscription is not done by the embedded Pub/Sub: delete it")
 
-    async def Publish(self, request: Proto) -> Proto:  # noqa: N802 - the RPC's name
+    async def Publish(self, request: Publish) -> Proto:  # noqa: N802 - the RPC's name
         """Write messages; answered when they are durable."""
         topic = self._broker.topic(request.topic)
         limits.check_publish(request)
@@ -74,7 +75,8 @@ class Publisher:
             await asyncio.sleep(stall.seconds)
         if refusal := faults.fire("refuse_publish", topic.name):
             raise ApiError(refusal.code, "refused by a fault rule")
-        response = PublishResponse(message_ids=self._broker.publish(topic, request.messages))
+        message_ids = self._broker.publish(topic, request.messages, request.bodies)
+        response = PublishResponse(message_ids=message_ids)
         if loss := faults.fire("lose_publish", topic.name):
             raise ApiError(loss.code, "written, but the answer was lost by a fault rule")
         return response

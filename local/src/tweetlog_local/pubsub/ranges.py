@@ -86,3 +86,17 @@ class Ranges:
 
     def _size(self, low: int, high: int) -> int:
         return sum(self._lasts[at] - self._firsts[at] + 1 for at in range(low, high))
+
+
+def stretches(values: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the values as stretches, as far as neighbours follow each other."""
+    first = last = None
+    for value in values:
+        if last is not None and value == last + 1:
+            last = value
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = value
+    if first is not None and last is not None:
+        yield first, last

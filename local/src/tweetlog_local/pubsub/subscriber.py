@@ -176,9 +176,7 @@ def fill(received: Proto, deliveries: list[Delivery], subscription: LiveSubscrip
     """Put deliveries into a response."""
     counted = subscription.resource.HasField("dead_letter_policy")
     for delivery in deliveries:
-        one = received.add()
-        one.ack_id = delivery.ack_id
-        one.message.MergeFromString(delivery.body)
+        one = received.add(ack_id=delivery.ack_id, message=delivery.body)
         if counted:
             one.delivery_attempt = delivery.attempt
 
