@@ -273,7 +273,7 @@ def warehouse(folder: DataDir) -> Iterator[Warehouse]:
     if run is not None:
         yield Warehouse(PROJECT, endpoint=f"http://{run.bigquery}")
         return
-    with folders.locked(folder):
+    with folders.locked(folder, patience=folders.PATIENCE_SECONDS):
         clear_leftovers(folder)
         ports = servers()
         process = Process(bigquery(folder, ports), folder.logs)

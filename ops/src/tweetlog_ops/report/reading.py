@@ -167,7 +167,7 @@ class Reader:
         self._live: bool | None = None
         self._failures = 0
         self._facts = Document("", b"")
-        self._health = Document("", b"")
+        self._health = Document.of(orjson.dumps({"signs": [], "gaps": []}))
         self._answers: dict[tuple[str, str, Filters], list[dict[str, Any]]] = {}
 
     def facts(self) -> Document:
@@ -176,8 +176,7 @@ class Reader:
         return self._facts
 
     def health(self) -> Document:
-        """Return the health of the pipeline; waits for the first one."""
-        self._ready.wait()
+        """Return the health of the pipeline; no signs of it until they were read."""
         return self._health
 
     def asked(
@@ -231,6 +230,7 @@ class Reader:
             changed = pulse != self._pulse or live != self._live
             if changed:
                 self._facts = facts(asked, self._window, place=self.place)
+                self._ready.set()
                 self._said = answers(asked, pulse)
                 self._proof.due = True
                 self._say(live=live)
@@ -248,7 +248,6 @@ class Reader:
         if self._said is not None:
             said = health.document(self._said, self._checked, live=live)
             self._health = Document.of(orjson.dumps(said))
-        self._ready.set()
 
     def _fail(self, reason: CommandError) -> None:
         """Tell what is wrong, unless it is likely to be over soon: a run that starts or stops."""

@@ -24,11 +24,12 @@ const Charts = (() => {
   }
 
   function options(element, parts, made, handlers) {
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const axis = {
       stroke: color("--quiet"),
       grid: { stroke: color("--line"), width: 1 },
       ticks: { show: false },
-      font: `12px ${color("--font")}`,
+      font: `${(0.8 * rem).toFixed(1)}px ${color("--font")}`,
     };
     const fills = colors(parts).reverse();
     return {
@@ -39,8 +40,8 @@ const Charts = (() => {
       cursor: { points: { show: false }, drag: { x: true, y: false }, y: false },
       scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
       axes: [
-        { ...axis, grid: { show: false }, size: 44, values: dates },
-        { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.number(tick) : "")) },
+        { ...axis, grid: { show: false }, size: 3 * rem, values: dates },
+        { ...axis, size: 3.6 * rem, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.number(tick) : "")) },
       ],
       series: [
         {},

@@ -13,15 +13,14 @@ const Panels = (() => {
   }
 
   function head(table, caption, columns) {
+    const cells = columns.map((column, n) =>
+      column ? element("th", { scope: "col", className: n ? "number" : "" }, column) : element("td"),
+    );
     if (table.tHead) {
-      columns.forEach((column, n) => {
-        table.tHead.rows[0].cells[n].textContent = column;
-      });
+      table.caption.textContent = caption;
+      table.tHead.rows[0].replaceChildren(...cells);
       return;
     }
-    const cells = columns.map((column, n) =>
-      element("th", { scope: "col", className: n ? "number" : "" }, column),
-    );
     table.append(
       element("caption", { className: "hidden" }, caption),
       element("thead", {}, element("tr", {}, ...cells)),
