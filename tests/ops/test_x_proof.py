@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tweetlog_ops.lab import parsed
+from tweetlog_ops.lab import parked, parsed
 from tweetlog_ops.x_proof import compared, most_in_a_row, report
 
 
@@ -51,6 +51,13 @@ def test_what_a_search_finds_is_not_excused_by_a_hole() -> None:
 )
 def test_the_most_connects_in_a_window_are_counted(moments: list[float], most: int) -> None:
     assert most_in_a_row(moments, 10) == most
+
+
+def test_a_person_is_told_what_to_mend_and_nothing_else() -> None:
+    said = "parked for 12 s: HTTP 401: Unauthorized; put a valid bearer token in place\n"
+
+    assert parked(said) == "HTTP 401: Unauthorized; put a valid bearer token in place"
+    assert parked("waiting for 3 s: for 5.0 s after http: HTTP 503\n") == ""
 
 
 def test_metrics_are_read_where_they_have_no_labels() -> None:

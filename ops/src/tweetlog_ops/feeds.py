@@ -80,12 +80,18 @@ class FileFeed:
 
 
 class StreamFeed:
-    """Listens to X itself until the ingestor has enough."""
+    """Listens to X itself until the ingestor has enough.
 
-    def __init__(self, program: Program, stage: Stage) -> None:
+    Args:
+        health: where the ingestor says how it is.
+    """
+
+    def __init__(self, program: Program, health: int, stage: Stage) -> None:
         self._program = program
         self._stage = stage
         self._process: Process | None = None
+        self._health = health
+        self._trouble = ""
 
     def start(self) -> None:
         """Begin."""
@@ -93,7 +99,11 @@ class StreamFeed:
         self._stage.announce()
 
     def is_over(self) -> bool:
-        """Look after it; return whether nothing more comes."""
+        """Look after it; return whether nothing more comes. Tell once what a person has to mend."""
+        trouble = lab.trouble(self._health)
+        if trouble and trouble != self._trouble:
+            self._stage.say(f"the ingestor waits: {trouble}")
+        self._trouble = trouble
         return ended(_started(self._process), self._stage)
 
     def complaint(self) -> str:

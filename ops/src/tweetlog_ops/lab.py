@@ -1,6 +1,7 @@
 """EDGE: asking the local X API what happened on it, and the ingestor how it is."""
 
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,6 +11,7 @@ from typing import Any
 from tweetlog_ops.local_cloud import HOST
 
 _SECONDS = 30
+_PARKED = re.compile(r"^parked for \d+ s: (.+)$", re.MULTILINE)
 
 
 def stats(port: int) -> Mapping[str, Any]:
@@ -43,6 +45,23 @@ def metrics(port: int) -> Mapping[str, float]:
             return parsed(response.read().decode())
     except OSError:
         return {}
+
+
+def trouble(port: int) -> str:
+    """Return why the ingestor waits for a person; empty if it does not, or does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=_SECONDS):
+            return ""
+    except urllib.error.HTTPError as answer:
+        return parked(answer.read().decode(errors="replace"))
+    except OSError:
+        return ""
+
+
+def parked(text: str) -> str:
+    """Return the reason in an answer of the ingestor's readiness, where a person has to act."""
+    found = _PARKED.search(text)
+    return found[1] if found else ""
 
 
 def parsed(text: str) -> Mapping[str, float]:

@@ -179,7 +179,7 @@ class Pipeline:
         self.display.say(announcement(plan.x))
         listener = local_cloud.listener(ports, self.x, folder, plan, plan.x)
         if plan.x.real:
-            return StreamFeed(listener, self)
+            return StreamFeed(listener, self.x.health, self)
         x_api = local_cloud.x_api(folder, self.x, plan, plan.x)
         return LabFeed(x_api, listener, self.x, self)
 
