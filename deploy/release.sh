@@ -61,7 +61,7 @@ sign() {
   }
   local image
   for image in "${IMAGES[@]}"; do
-    run gcloud container binauthz attestations sign-and-create --project="$PROJECT_ID" \
+    run gcloud beta container binauthz attestations sign-and-create --project="$PROJECT_ID" \
       --artifact-url="$registry/$image@$(digest_of "$image")" \
       --attestor="$_ATTESTOR" --keyversion="$_SIGNING_KEY"
   done

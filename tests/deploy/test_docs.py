@@ -1,4 +1,4 @@
-"""docs/deploy.md: its commands are taken, its links lead somewhere, its figures follow."""
+"""docs/deploy.md and build.md: commands are taken, links lead somewhere, figures follow."""
 
 import re
 import shlex
@@ -11,11 +11,12 @@ from deploy.manifests import ROOT, Render, of_kind
 from tweetlog_ops import cli
 
 PAGE = ROOT / "docs" / "deploy.md"
+PAGES = (PAGE, ROOT / "docs" / "build.md")
 
 
 def commands() -> list[str]:
-    """Every command of the page, in a block or between backticks in a table."""
-    text = PAGE.read_text().replace("\\\n", " ")
+    """Every command of the pages, in a block or between backticks in a table."""
+    text = "\n".join(page.read_text() for page in PAGES).replace("\\\n", " ")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     lines += re.findall(r"`((?:gcloud|tweetlog) [^`]+)`", text)
@@ -57,7 +58,10 @@ def test_the_page_names_every_alert(prod: Render) -> None:
         assert said in page or "ten minutes" in said, said
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#][^)]*)\)", PAGE.read_text()))
+LINKS = [one for page in PAGES for one in re.findall(r"\]\(([^)#][^)]*)\)", page.read_text())]
+
+
+@pytest.mark.parametrize("link", [one for one in LINKS if not one.startswith("https://")])
 def test_a_link_leads_somewhere(link: str) -> None:
     assert (PAGE.parent / link.partition("#")[0]).exists(), link
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from candidate import back, candidate
 
+from deploy.gcloud_commands import refused
 from deploy.google_schema import faults
 from deploy.manifests import DIGEST, REGION, ROOT, lines, need_kustomize, placed
 
@@ -344,6 +346,26 @@ def test_images_are_signed_where_there_is_an_attestor(workspace: Workspace) -> N
     )
 
 
+def test_gcloud_takes_every_command(deployed: tuple[Workspace, Ran], tmp_path: Path) -> None:
+    _, ran = deployed
+    way_back = [one.strip() for one in ran.said.splitlines() if one.startswith("  gcloud ")]
+    called = [_quoted(one) for one in ran.called if one.startswith("gcloud ")]
+
+    assert refused([*called, *way_back, A_SIGNATURE], tmp_path) == []
+    assert len(called) > 15
+    assert len(way_back) == 4
+
+
+def _quoted(line: str) -> str:
+    """Return a line of the journal as one could type it."""
+    return shlex.join(line.split())
+
+
+A_SIGNATURE = (
+    f"gcloud beta container binauthz attestations sign-and-create --project={PROJECT}"
+    f" --artifact-url={REGISTRY}/ops@{DIGESTS['ops']} --attestor=projects/p/attestors/built"
+    " --keyversion=projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
+)
 A_SERVICE = "kind: Service\nmetadata:\n  name: loader\nspec:\n  template: {}\n"
 
 
