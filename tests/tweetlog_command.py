@@ -60,8 +60,17 @@ class Pipeline:
     def run(self, *arguments: str, stdin: str | None = None) -> Done:
         return tweetlog("run", "--data-dir", str(self.folder), *arguments, stdin=stdin)
 
+    def command(self, name: str, *arguments: str) -> Done:
+        return tweetlog(name, "--data-dir", str(self.folder), *arguments)
+
     def replay(self, *arguments: str) -> Done:
-        return tweetlog("replay", "--data-dir", str(self.folder), *arguments)
+        return self.command("replay", *arguments)
+
+    def diff(self, a: str, b: str) -> dict[str, Any]:
+        done = self.command("diff", a, b, "--format", "json")
+        assert done.code == 0, done.err
+        found: dict[str, Any] = json.loads(done.out)
+        return found
 
     def verify(self) -> Done:
         return tweetlog("verify", "--data-dir", str(self.folder))
@@ -126,14 +135,22 @@ class UnderWay:
 
     def await_rows(self, count: int) -> None:
         """Wait until the table of tweets has so many rows, and no message waits."""
+        self.await_value("SELECT COUNT(*) FROM tweets", count)
+        self.await_idle()
+
+    def await_value(self, sql: str, value: Any) -> None:
+        """Wait until the warehouse's answer is this."""
+        self._await(lambda: bool(self.pipeline.value(sql) == value), every=1.0)
+
+    def await_idle(self) -> None:
+        """Wait until no message waits in the live lane."""
         names = [f"projects/tweetlog-local/subscriptions/{one}" for one in SUBSCRIPTIONS]
 
-        def arrived() -> bool:
+        def idle() -> bool:
             found = self._stats().get("subscriptions", {})
-            idle = all(found.get(name, {}).get("backlog", 1) == 0 for name in names)
-            return idle and bool(self.pipeline.value("SELECT COUNT(*) FROM tweets") == count)
+            return all(found.get(name, {}).get("backlog", 1) == 0 for name in names)
 
-        self._await(arrived, every=1.0)
+        self._await(idle)
 
     def await_replayed(self, count: int) -> None:
         """Wait until the replay that this is has recorded so many events as published."""

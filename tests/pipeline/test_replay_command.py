@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,123 @@ def test_a_replay_is_quoted_changes_what_is_older_and_nothing_the_second_time(
     assert wrong.code == 1
     assert "not 99" in wrong.err
     assert "Traceback" not in wrong.err
+
+
+def test_a_topic_that_takes_nothing_is_one_line_and_the_replay_goes_on_later(
+    live: UnderWay,
+) -> None:
+    made, pipeline = expected(TWEETS).tweets, live.pipeline
+    full = {"kind": "refuse_publish", "code": "RESOURCE_EXHAUSTED", "topic": "tweets-raw-replay"}
+    live.faults(full)
+
+    refused = pipeline.replay("--patience", "2")
+    another = pipeline.replay()
+    elsewhere = pipeline.replay("--resume", "--from", "2026-01-01")
+    live.faults()
+    resumed = pipeline.replay("--resume")
+    again = pipeline.replay("--resume")
+
+    assert refused.code == 1
+    assert "tweets-raw-replay: not confirmed" in refused.err.splitlines()[-1]
+    assert "--resume` goes on from there" in refused.err.splitlines()[-1]
+    assert another.code == 2
+    assert "is at 0 %; go on with it by --resume" in another.err
+    assert elsewhere.code == 2
+    assert "the record of another replay" in elsewhere.err
+    assert resumed.code == 0, resumed.err
+    assert fates(resumed.out)["unchanged"] == made
+    assert again.code == 2
+    assert "is done" in again.err
+
+
+@pytest.mark.slow
+def test_a_replay_killed_again_and_again_beside_what_is_live_ends_as_if_made_anew(
+    live: UnderWay, newer: Path
+) -> None:
+    pipeline, way = live.pipeline, ("--enricher", str(newer), "--rate", "100")
+    with live.fed(live_tweets(18 * 10**17), seconds=0.1):
+        for moment in (60, 150, 260):
+            resume = ("--resume",) if moment > 60 else ()
+            with pipeline.under_way(*resume, *way, command="replay") as replay:
+                replay.await_replayed(moment)
+                replay.killed()
+        resumed = pipeline.replay("--resume", *way)
+        assert resumed.code == 0, resumed.err
+    live.await_idle()
+    came = pipeline.value("SELECT COUNTIF(STARTS_WITH(text, 'live')) FROM tweets")
+    assert came > 10
+
+    # What came after it had begun is not in its window.
+    behind = pipeline.replay(*way)
+    assert behind.code == 0, behind.err
+    by_both = fates(resumed.out)["changed"] + fates(behind.out)["changed"]
+    assert by_both == expected(TWEETS).tweets + came
+
+    anew = pipeline.replay("--into", "tweets_v2", "--enricher", str(newer))
+    assert anew.code == 0, anew.err
+    difference = pipeline.diff("tweets", "tweets_v2")
+    assert difference["rows"] == {
+        "both": expected(TWEETS).tweets + came,
+        "lost": 0,
+        "added": 0,
+        "changed": 0,
+    }
+
+
+@pytest.mark.slow
+def test_a_shadow_stays_as_fresh_as_what_is_live_and_takes_its_place(
+    live: UnderWay, newer: Path
+) -> None:
+    made, pipeline = expected(TWEETS).tweets, live.pipeline
+    shown = "SELECT client, COUNT(*) AS n FROM v_tweets GROUP BY client ORDER BY n DESC"
+    by_newer = f"SELECT COUNTIF(enricher_version = {NEWER_VERSION}) FROM"
+    before = pipeline.rows("SELECT * FROM tweets ORDER BY tweet_id")
+
+    filled = pipeline.replay("--into", "tweets_v2", "--enricher", str(newer))
+    assert filled.code == 0, filled.err
+    # What is as young as this comes by the live feed as well, which may be first.
+    assert fates(filled.out)["changed"] + fates(filled.out)["unchanged"] == made
+    assert pipeline.value(f"{by_newer} tweets_v2") == made
+    assert pipeline.rows("SELECT * FROM tweets ORDER BY tweet_id") == before
+    plain = pipeline.replay("--progress", str(pipeline.folder / "other.json"))
+    assert plain.code == 2
+    assert "the replay lane writes to tweets_v2" in plain.err
+
+    with live.fed(islice(live_tweets(18 * 10**17), 20), seconds=0.01):
+        live.await_rows(made + 20)
+    live.await_value(f"{by_newer} tweets_v2", made + 20)
+    difference = pipeline.diff("tweets", "tweets_v2")
+    assert difference["rows"] == {"both": made + 20, "lost": 0, "added": 0, "changed": made + 20}
+    assert {one["column"] for one in difference["columns"]} == {"client", "language"}
+    assert difference["languages"][0].items() >= {"before": "und", "after": "en"}.items()
+
+    promoted = pipeline.command("promote", "tweets_v2", "--grace", "0")
+    assert promoted.code == 0, promoted.err
+    assert pipeline.rows(shown) == [{"client": "newer", "n": made + 20}]
+    rolled_back = pipeline.command("rollback", "--grace", "0")
+    assert rolled_back.code == 0, rolled_back.err
+    assert pipeline.rows(shown)[0]["client"] != "newer"
+    assert pipeline.command("rollback").code == 2
+    assert [
+        row["table_name"] for row in pipeline.rows("SELECT * FROM v_promotions ORDER BY 1")
+    ] == [
+        "tweets_v2",
+        "tweets",
+    ]
+    in_use = pipeline.command("retire", "tweets")
+    assert in_use.code == 2
+    assert "tweets is what is shown" in in_use.err
+
+
+def test_what_a_topic_retains_is_replayed_when_nothing_runs(tmp_path: Path, newer: Path) -> None:
+    pipeline = Pipeline(tmp_path / "data")
+    assert pipeline.run("--tweets", "100", "--delivery", "pull").code == 0
+    gone = pipeline.value("SELECT MIN(tweet_id) FROM tweets")
+    pipeline.rows(f"INSERT INTO deletions (tweet_id) VALUES ('{gone}')")  # noqa: S608 - digits
+
+    done = pipeline.replay("--from-topic", "--enricher", str(newer))
+
+    assert done.code == 0, done.err
+    assert "1 passed over" in done.out
+    assert fates(done.out).items() >= {"changed": 99, "deleted": 1}.items()
+    assert not (pipeline.folder / "run.json").exists()

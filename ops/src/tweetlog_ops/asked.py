@@ -1,7 +1,7 @@
 """The warehouse that a command was asked to look at."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,3 +32,11 @@ def check_applied(warehouse: "Warehouse") -> None:
     if not warehouse.names() >= {"v_raw_events", CURRENT}:
         line = f"{warehouse.project}.{warehouse.dataset}: no warehouse there yet, or an old one; "
         raise CommandError(line + "`tweetlog warehouse apply` makes it")
+
+
+def check_there(names: Collection[str], table: str) -> None:
+    """Raise CommandError if there is no such table."""
+    if table not in names:
+        tables = ", ".join(sorted(one for one in names if one.startswith("tweets")))
+        line = f"{table}: no such table; there are {tables}"
+        raise CommandError(line, exit_code=2)

@@ -4,13 +4,13 @@ One statement changes what every view reads, so a reader sees all of the one tab
 other. Before it, the table that comes has to have every tweet that the table that goes has.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tweetlog import events
 from tweetlog_ops import project, serving, statements
 from tweetlog_ops import shadow as shadows
+from tweetlog_ops.asked import check_there
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.lane import LIVE, REPLAY, SHADOW, STORES
 from tweetlog_ops.message import carrying
@@ -107,14 +107,6 @@ def retire(site: Site, table: str, guard: Guard) -> str:
         site.note_enricher(None)
     site.warehouse.query(for_dataset(f"DROP TABLE tweetlog.{table}", site.warehouse.dataset))
     return f"{table} is dropped; the live lane writes to {site.kept().table}\n"
-
-
-def check_there(names: Collection[str], table: str) -> None:
-    """Raise CommandError if there is no such table."""
-    if table not in names:
-        tables = ", ".join(sorted(one for one in names if one.startswith("tweets")))
-        line = f"{table}: no such table; there are {tables}"
-        raise CommandError(line, exit_code=_WRONG_CALL)
 
 
 def _swapped(site: Site, to: Serving, now: Serving, guard: Guard) -> str:

@@ -1,79 +1,33 @@
 """The replay's SQL, on the embedded BigQuery with the warehouse's own tables."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from builders import a_payload
-from embedded_warehouse import an_embedded_warehouse
+from ops.replay.event_log import Log, an_event_log, envelope, literal
 from ops.replay.replays import NOON, a_selection
-from tweetlog_ops import project, statements
 from tweetlog_ops.replay.account import account, fates
-from tweetlog_ops.replay.record import Position
-from tweetlog_ops.replay.selection import Parameter, Selection
 from tweetlog_ops.replay.source import EventStore, Logged
-from tweetlog_ops.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from tweetlog_ops.warehouse import Parameter
 
 pytestmark = pytest.mark.servers
-
-RECEIVED = "tweetlog.tweet.received.v1"
-
-
-@dataclass
-class Log:
-    """A warehouse whose event store is filled by hand."""
-
-    warehouse: Warehouse
-
-    def ask(self, sql: str, parameters: Mapping[str, Parameter]) -> Sequence[dict[str, Any]]:
-        return self.warehouse.query(sql, parameters).dicts()
-
-    def run(self, sql: str) -> None:
-        self.warehouse.query(sql)
-
-    def add(self, *messages: tuple[datetime, str, Mapping[str, Any]]) -> None:
-        """Add messages: when, their id and their payload."""
-        rows = ", ".join(
-            f"('{at.isoformat()}', '{number}', {literal(json.dumps(payload))}, "
-            f"JSON {literal(json.dumps(envelope(payload)))})"
-            for at, number, payload in messages
-        )
-        columns = "publish_time, message_id, data, attributes"
-        self.run(f"INSERT INTO raw_events ({columns}) VALUES {rows}")  # noqa: S608 - our own values
-
-    def read(
-        self, selection: Selection, after: Position | None = None, most: int = 100
-    ) -> list[Logged]:
-        return list(EventStore(self.ask, selection, most=most).read(after))
-
-
-def literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def envelope(payload: Mapping[str, Any]) -> dict[str, str]:
-    tweet_id = payload["data"]["id"]
-    return {"ce-id": tweet_id, "ce-type": RECEIVED, "ce-subject": tweet_id, "x": 'a"b\\c'}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
-    with an_embedded_warehouse(tmp_path_factory.mktemp("bigquery")) as embedded:
-        warehouse = Warehouse("tweetlog-local", endpoint=embedded.server.rest)
-        for one in statements.read(project.warehouse_sql(), dataset="tweetlog"):
-            warehouse.query(one.sql)
-        yield Log(warehouse)
+    with an_event_log(tmp_path_factory.mktemp("bigquery")) as log:
+        yield log
 
 
 @pytest.fixture
 def log(server: Log) -> Log:
-    for table in ("raw_events", "deletions", "verdicts", "dead_letters", "tweets"):
-        server.run(f"TRUNCATE TABLE {table}")
+    server.clear()
     return server
 
 

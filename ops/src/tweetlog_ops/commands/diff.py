@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tweetlog_ops import difference
 from tweetlog_ops.arguments import Commands, add_place, command, whole_number
-from tweetlog_ops.asked import asked_warehouse, check_applied
+from tweetlog_ops.asked import asked_warehouse, check_applied, check_there
 from tweetlog_ops.statements import for_dataset
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ def add(commands: Commands) -> None:
 
 
 def _diff(parsed: argparse.Namespace) -> int:
-    from tweetlog_ops.promotion import check_there  # noqa: PLC0415 - slow to import: only what needs it waits
-
     with asked_warehouse(parsed) as warehouse:
         check_applied(warehouse)
         names = warehouse.names()

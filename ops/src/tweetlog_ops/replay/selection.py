@@ -8,15 +8,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tweetlog import events
 from tweetlog_ops.errors import CommandError
 
+if TYPE_CHECKING:
+    from tweetlog_ops.warehouse import Parameter
+
 # As a parameter of a query, whose request has at most 10 MB (BigQuery quotas, "Query jobs").
 MOST_IDS = 100_000
-
-Parameter = datetime | str | int | Sequence[str]
 
 _IDS = "JSON_VALUE(e.attributes, '$.\"ce-subject\"') IN UNNEST(@ids)"
 _LANG = "JSON_VALUE(e.data, '$.data.lang') = @lang"
@@ -73,7 +74,7 @@ class Selection:
         return bool(self.rule or self.lang)
 
     @property
-    def parameters(self) -> dict[str, Parameter]:
+    def parameters(self) -> "dict[str, Parameter]":
         """The parameters that its SQL has."""
         given: dict[str, Parameter | None] = {
             "from": self.since,

@@ -25,12 +25,13 @@ from tweetlog_ops.replay.pace import Pace
 from tweetlog_ops.replay.play import Hands, play
 from tweetlog_ops.replay.progress import Progress
 from tweetlog_ops.replay.record import Record, RecordFile, check_same
-from tweetlog_ops.replay.selection import Parameter, Selection
+from tweetlog_ops.replay.selection import Selection
 from tweetlog_ops.replay.source import EventStore, Hour, Source, Tombstones
 from tweetlog_ops.shadow import Shadow
 from tweetlog_ops.site import Site
 from tweetlog_ops.statements import for_dataset
 from tweetlog_ops.verify import report as verdict_report
+from tweetlog_ops.warehouse import Parameter
 
 RAW_EVENTS = "raw_events"
 _INTERRUPTED = 130

@@ -4,13 +4,16 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tweetlog import events
 from tweetlog_ops.replay import selection as chosen
 from tweetlog_ops.replay.record import Position
-from tweetlog_ops.replay.selection import Parameter, Selection
+from tweetlog_ops.replay.selection import Selection
 from tweetlog_ops.replay.slices import MOST_EVENTS, Slice, parted, slices
+
+if TYPE_CHECKING:
+    from tweetlog_ops.warehouse import Parameter
 
 Row = Mapping[str, Any]
 
@@ -46,7 +49,7 @@ class Source(Protocol):
 class Asks(Protocol):
     """Answers queries, with parameters by name."""
 
-    def __call__(self, sql: str, parameters: Mapping[str, Parameter]) -> Sequence[Row]:
+    def __call__(self, sql: str, parameters: "Mapping[str, Parameter]") -> Sequence[Row]:
         """Return the rows of the answer."""
 
 
