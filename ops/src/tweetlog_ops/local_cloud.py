@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tweetlog.tracing import OFF
-from tweetlog_local.x_api.settings import CERTIFICATE, TOKEN
 from tweetlog_ops import data_dir as folders
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
@@ -224,6 +223,9 @@ def listener(ports: Servers, x: XPorts, folder: DataDir, plan: Plan, source: XSo
         environment = {**source.real, **environment}
         limit = ("--tweets", str(plan.tweets)) if plan.tweets else ()
     else:
+        # Who only asks the real cloud has no local one installed, and imports this module too.
+        from tweetlog_local.x_api.settings import CERTIFICATE, TOKEN  # noqa: PLC0415 - see above
+
         environment |= {
             "TWEETLOG_X_API_URL": f"https://{HOST}:{x.x_api}",
             "TWEETLOG_X_CA_FILE": str(folder.x_api / CERTIFICATE),
