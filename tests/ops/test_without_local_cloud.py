@@ -17,7 +17,7 @@ sys.meta_path.insert(0, Hidden())
 """
 COMMAND = HIDDEN + "from tweetlog_ops.cli import main; sys.exit(main(json.loads(sys.argv[1])))"
 # What runs the pipeline on one machine; everything else has to do without.
-LOCAL = ("chaos", "pipeline", "run")
+LOCAL = ("chaos", "pipeline", "run", "x_chaos")
 IMPORT_ALL = (
     HIDDEN
     + """
