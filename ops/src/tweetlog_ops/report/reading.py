@@ -83,7 +83,7 @@ class Questioner:
         return {"bytes": self.bytes, "usd": self.bytes * _DOLLARS_A_BYTE}
 
 
-def facts(asked: Questioner, window: Window, *, place: Place) -> Document:
+def facts(asked: Questioner, window: Window, *, place: Place, live: bool | None) -> Document:
     """Return the table of counts, packed, with what belongs to it."""
     extent = asked.one(questions.EXTENT, window.parameters())
     spellings = asked.ask(questions.SPELLINGS, {"most": questions.HASHTAGS})
@@ -93,6 +93,7 @@ def facts(asked: Questioner, window: Window, *, place: Place) -> Document:
     head = {
         "place": place.name,
         "cloud": place.cloud,
+        "live": live,
         "first_at": plain(extent["first_at"]),
         "last_at": plain(extent["last_at"]),
         "loaded_at": plain(extent["loaded_at"]),
@@ -229,7 +230,7 @@ class Reader:
             pulse = asked.one(questions.PULSE)
             changed = pulse != self._pulse or live != self._live
             if changed:
-                self._facts = facts(asked, self._window, place=self.place)
+                self._facts = facts(asked, self._window, place=self.place, live=live)
                 self._ready.set()
                 self._said = answers(asked, pulse)
                 self._proof.due = True

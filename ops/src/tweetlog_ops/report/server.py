@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tweetlog_ops import verify
 from tweetlog_ops.errors import CommandError
@@ -28,9 +28,16 @@ def server(reader: Reader, *, port: int) -> BaseWSGIServer:
         CommandError: if the port is taken.
     """
     try:
-        return make_server(HOST, port, app(reader), threaded=True)
+        return make_server(HOST, port, app(reader), threaded=True, request_handler=_Quiet)
     except (OSError, SystemExit):
         raise CommandError(f"port {port} is taken; give another --port") from None
+
+
+class _Quiet(WSGIRequestHandler):
+    """Keeps no log: a page that looks every two seconds would fill the terminal."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing."""
 
 
 def app(reader: Reader) -> Flask:

@@ -214,7 +214,7 @@
   }
 
   function tick() {
-    const live = health.live === true;
+    const live = Boolean(health.live === undefined ? cube && cube.head.live : health.live);
     find("pulse").hidden = embedded || !cube;
     find("pulse").classList.toggle("live", live);
     const loaded = cube && cube.head.loaded_at;
