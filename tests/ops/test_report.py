@@ -246,6 +246,9 @@ class Nowhere:
     def live(self) -> bool:
         return False
 
+    def trace(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -1,7 +1,7 @@
 """Where the report's warehouse is: in the cloud, or in a data folder whose run comes and goes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,9 @@ class Place(Protocol):
     def live(self) -> bool | None:
         """Whether a run is under way; None where that cannot be known."""
 
+    def trace(self) -> Hashable:
+        """Return what differs once something was written; None where that cannot be known."""
+
     def close(self) -> None:
         """Leave the place as it was found."""
 
@@ -56,6 +59,9 @@ class Cloud:
 
     def live(self) -> None:
         """Return None: whether tweets flow is seen in the table alone."""
+
+    def trace(self) -> None:
+        """Return None: the tables have to be asked."""
 
     def close(self) -> None:
         """Do nothing: there is nothing to leave."""
@@ -80,6 +86,11 @@ class Folder:
         folder = folders.DataDir(self._path)
         return folder.version.is_file() and folders.running(folder) is not None
 
+    def trace(self) -> Hashable:
+        """Return the sizes and times of the warehouse's files."""
+        folder = folders.DataDir(self._path).bigquery
+        return tuple(_written(file) for file in sorted(folder.glob("*")) if file.is_file())
+
     @contextmanager
     def reached(self) -> Iterator[Warehouse]:
         """Reach the warehouse."""
@@ -95,12 +106,15 @@ class Folder:
                 self._warehouse = self._own.enter_context(local_cloud.warehouse(folder))
             warehouse = self._warehouse
             self._using += 1
+        kept = False
         try:
             yield warehouse
+            kept = True
         finally:
             with self._lock:
                 self._using -= 1
-                self._release_soon()
+                # One that cannot answer is not kept: a run may be waiting to make the tables.
+                self._release_soon() if kept else self._release_now()
 
     def close(self) -> None:
         """Stop our own server, if one runs."""
@@ -125,6 +139,14 @@ class Folder:
         self._warehouse = None
         self._own.close()
         self._own = ExitStack()
+
+
+def _written(file: Path) -> Hashable:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return file.name, found.st_size, found.st_mtime_ns
 
 
 def place(project: str | None, dataset: str, data_dir: Path) -> Cloud | Folder:

@@ -4,8 +4,8 @@ import gzip
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -166,10 +166,12 @@ class Reader:
         self._checked: Checked | None = None
         self._proof = _Due()
         self._live: bool | None = None
+        self._trace: Hashable = None
+        self._changes = 0
         self._failures = 0
         self._facts = Document("", b"")
         self._health = Document.of(orjson.dumps({"signs": [], "gaps": []}))
-        self._answers: dict[tuple[str, str, Filters], list[dict[str, Any]]] = {}
+        self._people: dict[tuple[int, Filters], list[dict[str, Any]]] = {}
 
     def facts(self) -> Document:
         """Return the table of counts; waits for the first one."""
@@ -180,23 +182,21 @@ class Reader:
         """Return the health of the pipeline; no signs of it until they were read."""
         return self._health
 
-    def asked(
-        self,
-        what: Callable[[Questioner, Filters], list[dict[str, Any]]],
-        filters: Filters,
-    ) -> list[dict[str, Any]]:
-        """Return an answer that depends on filters; the same question is asked once a change."""
-        key = (self._facts.tag, what.__name__, filters)
-        if key not in self._answers:
-            with self._reached() as warehouse:
-                found = what(Questioner(warehouse), filters)
-            if len(self._answers) >= _ENOUGH:
-                self._answers.clear()
-            self._answers[key] = found
-        return self._answers[key]
+    def people(self, filters: Filters) -> list[dict[str, Any]]:
+        """Return how many accounts and conversations there are; asked once a change."""
+        key = (self._changes, filters)
+        if key not in self._people:
+            with self.place.reached() as warehouse:
+                found = people(Questioner(warehouse), filters)
+            if len(self._people) >= _ENOUGH:
+                self._people.clear()
+            self._people[key] = found
+        return self._people[key]
 
-    def _reached(self) -> AbstractContextManager[Warehouse]:
-        return self.place.reached()
+    def samples(self, filters: Filters) -> list[dict[str, Any]]:
+        """Return the newest tweets; always asked, so that nothing deleted is shown."""
+        with self.place.reached() as warehouse:
+            return samples(Questioner(warehouse), filters)
 
     def run(self) -> None:
         """Look for changes until `stop`."""
@@ -222,28 +222,32 @@ class Reader:
         Args:
             proof: check that every event is in the table once, even while more are coming.
         """
-        live = self.place.live()
-        if self._settled(live=live):
+        live, trace = self.place.live(), self.place.trace()
+        if self._settled(live=live, trace=trace):
             return
-        with self._reached() as warehouse:
+        with self.place.reached() as warehouse:
             asked = Questioner(warehouse)
             pulse = asked.one(questions.PULSE)
             changed = pulse != self._pulse or live != self._live
             if changed:
                 self._facts = facts(asked, self._window, place=self.place, live=live)
+                self._changes += 1
                 self._ready.set()
                 self._said = answers(asked, pulse)
                 self._proof.due = True
-                self._say(live=live)
+            # Also where nothing changed: a failure may have been told in between.
+            self._say(live=live)
             if self._proof.due and (proof or not (live and changed) or self._proof.overdue()):
                 with self._proof.timed():
                     self._checked = checked(warehouse, cloud=self.place.cloud)
                 self._say(live=live)
-        self._pulse, self._live, self._failures = pulse, live, 0
+        self._pulse, self._live, self._trace, self._failures = pulse, live, trace, 0
 
-    def _settled(self, *, live: bool | None) -> bool:
-        """Whether nothing can have changed: in a folder only a run changes anything."""
-        return live is False and self._live is False and not self._proof.due
+    def _settled(self, *, live: bool | None, trace: Hashable) -> bool:
+        """Whether nothing can have changed: what is written to a folder leaves its trace."""
+        if live is not False or self._live is not False or self._proof.due or self._failures:
+            return False
+        return trace == self._trace
 
     def _say(self, *, live: bool | None) -> None:
         if self._said is not None:

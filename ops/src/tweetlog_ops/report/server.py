@@ -11,7 +11,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tweetlog_ops import verify
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.report import page, reading
+from tweetlog_ops.report import page
 from tweetlog_ops.report.questions import Filters, Window
 from tweetlog_ops.report.reading import Document, Reader
 
@@ -50,8 +50,8 @@ def app(reader: Reader) -> Flask:
     made.add_url_rule("/static/<name>", "static", _file)
     made.add_url_rule("/facts", "facts", lambda: _document(reader.facts(), "octet-stream"))
     made.add_url_rule("/health", "health", lambda: _document(reader.health(), "json"))
-    for name, what in (("people", reading.people), ("tweets", reading.samples)):
-        made.add_url_rule(f"/{name}", name, _answering(reader, what))
+    for name, what in (("people", reader.people), ("tweets", reader.samples)):
+        made.add_url_rule(f"/{name}", name, _answering(what))
     return made
 
 
@@ -91,15 +91,13 @@ def _document(document: Document, kind: str) -> Response:
     return response
 
 
-def _answering(
-    reader: Reader, what: Callable[[reading.Questioner, Filters], list[dict[str, Any]]]
-) -> Callable[[], Response]:
+def _answering(what: Callable[[Filters], list[dict[str, Any]]]) -> Callable[[], Response]:
     def answer() -> Response:
         try:
             filters = _filters()
         except ValueError as reason:
             return _json({"error": str(reason)}, HTTPStatus.BAD_REQUEST)
-        return _json({"rows": reader.asked(what, filters)})
+        return _json({"rows": what(filters)})
 
     return answer
 

@@ -11,8 +11,11 @@
   let health = { signs: [], gaps: [] };
   let state = State.read();
   let people = null;
-  let asked = "";
+  let asked = null;
+  let sampled = "";
   const open = { languages: false, tags: false };
+  // Whether tweets are shown, which they are only when somebody asks for them.
+  let reading = false;
   const tags = { facts: "", health: "" };
 
   // Data
@@ -29,28 +32,29 @@
     const answer = await fetch(name, { cache: "no-cache" });
     if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
     const tag = answer.headers.get("ETag");
-    if (tag === tags[name]) return null;
-    const content = await answer.arrayBuffer();
-    tags[name] = tag;
-    return content;
+    return { tag, content: tag === tags[name] ? null : await answer.arrayBuffer() };
   }
 
   function take(facts, said) {
+    const deleted = health.deletions;
     if (said) health = JSON.parse(new TextDecoder().decode(said));
     if (facts) {
       cube = Cube.read(facts);
-      people = null;
-      asked = "";
+      asked = null;
       options();
     }
     if (facts || said) show();
+    // What was deleted since it was shown must not stand here any longer.
+    if (reading && health.deletions !== deleted) samples();
   }
 
   async function look() {
     try {
       const [facts, said] = await Promise.all([fetched("facts"), fetched("health")]);
+      take(facts.content, said.content);
+      tags.facts = facts.tag;
+      tags.health = said.tag;
       find("notice").hidden = !health.error;
-      take(facts, said);
       if (health.error) notice(health.error);
     } catch {
       notice("The report does not answer; is `tweetlog report` still running? Trying again.");
@@ -89,7 +93,13 @@
     State.write(state);
     const began = performance.now();
     show();
-    document.documentElement.dataset.took = (performance.now() - began).toFixed(1);
+    // What it took until it was painted.
+    document.documentElement.dataset.took = "";
+    window.requestAnimationFrame(() =>
+      window.setTimeout(() => {
+        document.documentElement.dataset.took = (performance.now() - began).toFixed(1);
+      }),
+    );
     const count = Text.number(found.tweets);
     find("said").textContent = `${count} tweets`;
   }
@@ -175,7 +185,10 @@
       state = State.read();
       show();
     });
-    find("show").addEventListener("click", samples);
+    find("show").addEventListener("click", () => {
+      reading = !reading;
+      samples();
+    });
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
     new ResizeObserver(() => window.requestAnimationFrame(() => cube && time())).observe(find("time"));
   }
@@ -210,6 +223,7 @@
     kinds();
     differences();
     crowd();
+    if (reading && State.question(state, cube, chosen) !== sampled) samples();
     document.documentElement.dataset.tweets = String(found.tweets);
   }
 
@@ -224,9 +238,10 @@
   function figures() {
     const { head } = cube;
     const authors = people ? counted(people, "authors") : null;
+    const each = authors ? `${(counted(people, "authors", "tweets") / authors).toFixed(1)} tweets each` : "";
     const shown = [
       ["Tweets", Text.number(found.tweets), found.tweets === head.tweets ? "all" : `${Text.share(found.tweets, head.tweets)} of ${Text.number(head.tweets)}`],
-      ["Accounts", authors === null ? "…" : Text.number(authors), authors ? `${(counted(people, "authors", "tweets") / authors).toFixed(1)} tweets each` : ""],
+      ["Accounts", authors === null ? "…" : Text.number(authors), embedded && State.filtered(state) ? "of all tweets" : each],
       ["Languages", Text.number([...found.languages].filter((count) => count > 0).length), "detected"],
       ["Hashtags", Text.number([...Cube.members(head.hashtag_sets, found.ownTagSets, head.hashtags.length)].filter((count) => count > 0).length), "different"],
       ["Cost", Text.money(Cube.paid(cube, found) * 0.005), `${Text.number(Cube.paid(cube, found))} Posts by a rule`],
@@ -464,27 +479,36 @@
     return rows.filter((row) => row.what === what).reduce((sum, row) => sum + row[column], 0);
   }
 
+  /** Until the answer is there, what was known before is shown, faintly. */
   function ask() {
     const question = State.question(state, cube, chosen);
     if (!question || embedded) {
       people = cube.head.people;
-      asked = "";
+      asked = question;
+      pending(false);
       return;
     }
     if (question === asked) return;
     asked = question;
-    people = null;
+    pending(true);
+    const began = performance.now();
     fetch(`people?${question}`)
-      .then((answer) => answer.json())
+      .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer)))
       .then((answer) => {
         if (question !== asked) return;
-        people = answer.rows || [];
+        people = answer.rows;
+        pending(false);
         figures();
         crowd();
+        document.documentElement.dataset.asked = (performance.now() - began).toFixed(1);
       })
       .catch(() => {
-        asked = "";
+        if (question === asked) asked = null;
       });
+  }
+
+  function pending(is) {
+    for (const id of ["figures", "people"]) find(id).classList.toggle("pending", is);
   }
 
   function crowd() {
@@ -500,26 +524,29 @@
     }
   }
 
+  /** Tweets that fit the filters, asked anew each time: what was deleted is never among them. */
   async function samples() {
-    const button = find("show");
     const list = find("samples");
+    find("show").textContent = reading ? "Hide them" : "Show the newest";
+    find("show").setAttribute("aria-expanded", String(reading));
+    list.hidden = !reading;
+    sampled = "";
+    if (!reading) {
+      list.replaceChildren();
+      return;
+    }
     const question = State.question(state, cube, chosen);
-    button.disabled = true;
+    sampled = question;
+    let made;
     try {
       const answer = await fetch(`tweets?${question}`);
       const { rows, error } = await answer.json();
       if (error) throw new Error(error);
-      list.replaceChildren(...rows.map(sample));
-      if (!rows.length) list.replaceChildren(element("li", { className: "quiet" }, "No tweet fits the filters."));
-      list.hidden = false;
-      button.textContent = "Show the newest again";
-      button.setAttribute("aria-expanded", "true");
+      made = rows.length ? rows.map(sample) : [element("li", { className: "quiet" }, "No tweet fits the filters.")];
     } catch (reason) {
-      list.replaceChildren(element("li", { className: "quiet" }, `Not to be had: ${reason.message}`));
-      list.hidden = false;
-    } finally {
-      button.disabled = false;
+      made = [element("li", { className: "quiet" }, `Not to be had: ${reason.message}`)];
     }
+    if (reading && question === sampled) list.replaceChildren(...made);
   }
 
   function sample(tweet) {
