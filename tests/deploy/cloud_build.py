@@ -1,6 +1,7 @@
 """What can be wrong with cloudbuild.yaml, beyond what Cloud Build's own schema sees."""
 
 import re
+import shlex
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,12 @@ _OURS = re.compile(r"\bdeploy/[\w.-]+\.(?:sh|py)\b")
 _CHANGES = re.compile(r"\b(?:gcloud|kubectl|docker push|image\.sh push|release\.sh)\b|--push\b")
 _TESTS = re.compile(r"\bmake\b.*\b(?:check|test)\b")
 _SCANS = "--fail-on"
+# What is given to pytest by the Makefile; an empty one is every test.
+_PYTEST = re.compile(r"\bmake\b.* test\b(?: TESTS=(\"[^\"]*\"|\S+))?")
+# Tests that ask Google's own tools, and the one image that has these.
+_ASKS_GOOGLE = ("tests/deploy/", "tests/contract/")
+_ALONE = "tests/deploy/test_images.py"
+_GOOGLES = "$_GCLOUD"
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|BEARER|API_?KEY")
 _SECRET = re.compile(
     r"-----BEGIN|\bAIza[\w-]{30}|\bya29\.|\bgh[pousr]_\w{30}|\bAAAAAAAAAAAAAAAAAAAAA\w+|\beyJ[\w-]{20,}\.|"
@@ -66,6 +73,7 @@ def faults(build: Build) -> Iterator[str]:
     yield from _substitution_faults(build)
     yield from _image_faults(build)
     yield from _order_faults(build)
+    yield from _test_faults(build)
     yield from _secret_faults(build)
     yield from _timeout_faults(build)
     yield from _script_faults(build)
@@ -171,6 +179,31 @@ def _order_faults(build: Build) -> Iterator[str]:
             yield f"{then}: does not wait for {first}"
     for one in sorted(set(_ORDER) - there):
         yield f"there is no step {one}"
+
+
+def _test_faults(build: Build) -> Iterator[str]:
+    """Yield each test that no step runs, that two run, or that would skip without a word."""
+    tests = sorted(str(one.relative_to(ROOT)) for one in (ROOT / "tests").rglob("test_*.py"))
+    run_by: dict[str, list[str]] = {one: [] for one in tests}
+    for step in build["steps"]:
+        for targets in _PYTEST.findall(commands(step)):
+            if "CI=true" not in step.get("env", []):
+                yield f"{step['id']}: runs tests without CI=true: what lacks a tool would skip"
+            for one in filter(lambda test: _takes(targets, test), tests):
+                run_by[one].append(step["id"])
+                if one.startswith(_ASKS_GOOGLE) and one != _ALONE and step["name"] != _GOOGLES:
+                    yield f"{step['id']}: runs {one} in an image without Google's tools"
+    for one, steps in run_by.items():
+        if len(steps) != 1:
+            yield f"{one}: is run by {' and '.join(steps) or 'no step'}"
+
+
+def _takes(targets: str, test: str) -> bool:
+    """Whether pytest runs a file, given these arguments."""
+    words = shlex.split(targets.strip('"'))
+    ignored = [one.partition("=")[2] for one in words if one.startswith("--ignore=")]
+    named = [one for one in words if not one.startswith("-")] or ["tests"]
+    return any(map(test.startswith, named)) and not any(map(test.startswith, ignored))
 
 
 def _is_gate(step: Mapping[str, Any]) -> bool:

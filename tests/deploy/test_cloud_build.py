@@ -135,6 +135,20 @@ BROKEN = [
     (set_to("candidates/waitFor", ["snapshot"]), "candidates: does not wait for platform"),
     (set_to("ingestor/waitFor", ["sign"]), "ingestor: does not wait for shift"),
     (set_to("smoke/id", "smoked"), "there is no step smoke"),
+    (set_to("test/env", []), "test: runs tests without CI=true"),
+    (set_to("test-google/name", "$_PYTHON"), "in an image without Google's tools"),
+    (
+        set_to("test-pipeline/script", "make test TESTS=tests/pipelines"),
+        "tests/pipeline/test_run.py: is run by no step",
+    ),
+    (
+        set_to("test/script", "make test"),
+        "tests/pipeline/test_run.py: is run by test and test-pipeline",
+    ),
+    (
+        set_to("test-google/script", 'make test TESTS="tests/deploy"'),
+        "tests/contract/bigquery/test_bq.py: is run by no step",
+    ),
     (set_to("check/timeout", ...), "check: has no timeout"),
     (set_to("timeout", ...), "timeout: the build has none"),
     (set_to("test/timeout", "86400s"), "test: may take longer than the whole build"),
@@ -185,7 +199,7 @@ def test_a_script_that_cannot_be_executed_is_found(
 def test_tests_and_images_start_beside_each_other(build: dict[str, Any]) -> None:
     at_once = {one["id"] for one in build["steps"] if one["waitFor"] == ["-"]}
 
-    assert {"check", "test", "test-pipeline", "builder"} <= at_once
+    assert {"check", "test", "test-pipeline", "test-google", "test-images", "builder"} <= at_once
     for service in ("ingestor", "enricher", "loader", "ops"):
         assert ancestors(build, f"build-{service}") == {"builder"}
         assert (
