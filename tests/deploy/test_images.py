@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,16 @@ def test_nothing_is_left_to_compile_at_the_start(images: Mapping[str, Image], se
     done = containers.shell(image, f'/venv/bin/python -c "import {module}\n{script}"')
 
     assert (done.code, done.out) == (0, ""), done.err
+
+
+def test_the_enricher_has_its_model_unpacked(images: Mapping[str, Image]) -> None:
+    (kept,) = images["enricher"].files("venv/lib/python*/site-packages/enricher/bayes.npz")
+    script = "from enricher import bayes; print(bayes.kept(bayes.KEPT)['version'])"
+
+    done = containers.shell(images["enricher"], f'/venv/bin/python -c "{script}"')
+
+    assert (done.code, done.err) == (0, ""), kept
+    assert done.out.strip() == metadata.version("py3langid")
 
 
 def test_an_image_without_a_service_is_refused(builder: Builder) -> None:

@@ -9,9 +9,12 @@ same score alone and in a batch, on every processor and with every BLAS; sums of
 import functools
 import threading
 import unicodedata
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -133,9 +136,10 @@ _LOCK = threading.Lock()
 
 
 def bayes() -> Bayes:
-    """Return the model, restricted to our languages: loaded once, 1 s and 70 MB.
+    """Return the model, restricted to our languages: loaded once, 70 MB.
 
-    Under a lock: the first requests come together, and each thread would load its own.
+    That takes a second of processor time, a quarter of one where it is kept (`keep`). Under a
+    lock: the first requests come together, and each thread would load its own.
     """
     with _LOCK:
         return _loaded()
@@ -143,24 +147,77 @@ def bayes() -> Bayes:
 
 @functools.cache
 def _loaded() -> Bayes:
+    return _assembled(kept(KEPT) or fitted())
+
+
+# The model as it is used, beside its code in an image; not in the repository.
+KEPT = Path(__file__).with_name("bayes.npz")
+
+# What the model consists of, by name, before it is taken into use.
+Tables = Mapping[str, npt.NDArray[Any]]
+
+
+def keep(file: Path) -> None:
+    """Write the model as it is used, so that a start need not unpack and fit py3langid's again.
+
+    As large as py3langid's own, which is packed to be small and not to be read quickly.
+    """
+    tables: dict[str, Any] = {**fitted()}
+    np.savez_compressed(file, **tables)
+
+
+def kept(file: Path) -> Tables | None:
+    """Return what `keep` has written, or None if there is none or it is of another py3langid."""
+    if not file.exists():
+        return None
+    with np.load(file, allow_pickle=False) as tables:
+        if str(tables["version"]) != _version():
+            return None
+        return {name: tables[name] for name in tables.files}
+
+
+def fitted() -> Tables:
+    """Return py3langid's model, restricted to our languages and in whole numbers."""
     table, prior, names, following, rows, found = load_model(MODEL_DIR / MODEL_FILE)
     # Its variants of a language (nn, yue) stay out: they draw more wrong guesses than right ones.
-    kept = [n for n, name in enumerate(names) if name in LANGUAGES or name == _NO_LANGUAGE]
-    units = np.asarray(table)[:, kept].astype(np.float32) * _UNIT
-    weights = np.round(np.log1p(np.arange(_MAX_COUNT + 1)) * _UNIT)
-    starts = [row << 8 for row in rows]
-    columns = [UNDETERMINED if names[n] == _NO_LANGUAGE else names[n] for n in kept]
+    columns = [n for n, name in enumerate(names) if name in LANGUAGES or name == _NO_LANGUAGE]
+    units = np.asarray(table)[:, columns].astype(np.float32) * _UNIT
+    return {
+        "version": np.array(_version()),
+        "names": np.array([names[n] for n in columns]),
+        "table": np.ascontiguousarray(np.round(units).astype(np.int16)),
+        "prior": np.round(np.asarray(prior)[columns].astype(np.float64) * _UNIT * _UNIT),
+        "following": np.frombuffer(following, np.uint32),
+        "rows": np.array([row << 8 for row in rows], np.uint32),
+        "found": np.array(found, np.int32),
+    }
+
+
+def _version() -> str:
+    """Return what a kept model depends on beside this module, which comes with it."""
+    return metadata.version("py3langid")
+
+
+def _assembled(tables: Tables) -> Bayes:
+    columns = [UNDETERMINED if one == _NO_LANGUAGE else one for one in tables["names"].tolist()]
     codes = tuple(dict.fromkeys(columns))
+    following = array("I")
+    following.frombytes(tables["following"].data.cast("B"))
     return Bayes(
         codes=codes,
         column_codes=np.array([codes.index(code) for code in columns], np.int64),
-        table=np.ascontiguousarray(np.round(units).astype(np.int16)),
-        prior=np.round(np.asarray(prior)[kept].astype(np.float64) * _UNIT * _UNIT),
-        weights=weights,
+        table=tables["table"],
+        prior=tables["prior"],
+        weights=np.round(np.log1p(np.arange(_MAX_COUNT + 1)) * _UNIT),
         following=following,
         following_view=np.frombuffer(following, np.uint32),
-        rows=starts,
-        rows_view=np.array(starts, np.uint32),
-        found=found,
-        found_view=np.array(found, np.int64),
+        rows=tables["rows"].tolist(),
+        rows_view=tables["rows"],
+        found=tables["found"].tolist(),
+        found_view=tables["found"].astype(np.int64),
     )
+
+
+if __name__ == "__main__":
+    # Whoever builds an image: `python -m enricher.bayes`.
+    keep(KEPT)

@@ -62,7 +62,7 @@ AT_A_LOSS = Guess(UNDETERMINED, None, "detector")
 
 
 def load() -> None:
-    """Load the models now, rather than at the first text that needs them: about a second."""
+    """Load the models now, rather than at the first text that needs them: up to a second."""
     bayes()
 
 
