@@ -169,6 +169,8 @@ class FakeBigQuery:
         self.schema_faults: deque[grpc.StatusCode] = deque()
         self.poison: Callable[[Mapping[str, Any]], str | None] = lambda _row: None
         self.spoils: Callable[[Mapping[str, Any]], bool] = lambda _row: False
+        self.ends_on: Callable[[Mapping[str, Any]], bool] = lambda _row: False
+        self.forgets_refused_schemas = False
         self.errors_a_request = 1_000
         self.lose_answers = 0
         self.delay = 0.0
@@ -205,7 +207,8 @@ class FakeBigQuery:
     def _answers(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         message: Any = None
         for request in requests:
-            if request.proto_rows.HasField("writer_schema"):
+            refused = self.forgets_refused_schemas and self.faults and self.faults[0]
+            if request.proto_rows.HasField("writer_schema") and not refused:
                 message = _message_class(request.proto_rows.writer_schema.proto_descriptor)
             try:
                 answer = self._answer(request, message, context)
@@ -225,8 +228,12 @@ class FakeBigQuery:
         if request.ByteSize() > self.max_request_bytes:
             return self._too_large(request, context)
         time.sleep(self.delay)
+        if message is None:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Schema is missing")
         name = request.write_stream.split("/tables/")[1].split("/")[0]
         rows = [_row(message, one) for one in request.proto_rows.rows.serialized_rows]
+        if any(self.ends_on(row) for row in rows):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not understood, and the end")
         if any(self.spoils(row) for row in rows):
             return error(3, "the request is not understood")(request, context)
         return self._write(name, rows, context)

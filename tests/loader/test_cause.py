@@ -21,6 +21,8 @@ from loader.cause import SCHEMA_MISMATCH_EXTRA_FIELDS, TABLE_NOT_FOUND, Cause, c
         (5, "Requested entity was not found", (), Cause.SETUP),
         (7, "denied", (), Cause.SETUP),
         (8, "Exceeds 'AppendRows throughput' quota", (), Cause.TRANSIENT),
+        (8, "Exceeds the limit of concurrent connections", (), Cause.TRANSIENT),
+        (3, "Request payload size exceeds the limit: 10485760 bytes.", (), Cause.TOO_LARGE),
         (8, "Received message larger than max (9 vs. 4)", (), Cause.TOO_LARGE),
         (9, "billing", (), Cause.SETUP),
         (10, "inactive for 600 seconds", (), Cause.TRANSIENT),

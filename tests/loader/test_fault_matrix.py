@@ -273,6 +273,36 @@ def test_what_may_succeed_later_is_sent_again_and_is_one_row(
     assert len(trial.kept("tweet_id")) == 5 * versions
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kind", ["rpc", "response"])
+def test_a_request_that_is_refused_without_a_word_on_its_rows_costs_none_of_them(
+    trial: Trial, kind: str, when: str
+) -> None:
+    first, *tweets = trial.tweets(4)
+    trial.deliver([first])
+    trial.arm(kind=kind, code="INVALID_ARGUMENT", message="Schema is missing", when=when, count=2)
+
+    fates = trial.deliver([first]) | trial.deliver(tweets)
+
+    assert fates == all_of([first, *tweets], ONCE)
+    assert trial.fired() == 2
+
+
+def test_requests_behind_one_that_was_refused_first_on_a_connection_are_rows(
+    trial: Trial,
+) -> None:
+    first, *tweets = trial.tweets(21)
+    with trial.another_loader(replace(QUICK, request_bytes=1)):  # a request for each row
+        trial.deliver([first])
+        trial.arm(kind="rpc", code="UNAVAILABLE", count=1)
+        trial.arm(kind="response", code="RESOURCE_EXHAUSTED", message=QUOTA, count=1)
+
+        fates = trial.deliver(tweets)
+
+    assert fates == all_of([first, *tweets], ONCE)
+    assert trial.fired() == 2
+
+
 def test_an_answer_that_does_not_come_is_asked_for_on_another_connection(trial: Trial) -> None:
     trial.arm(kind="stall", seconds=300, count=1)
     tweets = trial.tweets(5)
@@ -380,6 +410,9 @@ SETUP: Mapping[str, Mapping[str, Any]] = {
     "a policy": {"kind": "rpc", "code": "FAILED_PRECONDITION"},
     "answered: permission": {"kind": "response", "code": "PERMISSION_DENIED"},
     "answered: not found": {"kind": "response", "code": "NOT_FOUND"},
+    # No request is understood on any connection, and no row is named.
+    "malformed": {"kind": "rpc", "code": "INVALID_ARGUMENT"},
+    "answered: malformed": {"kind": "response", "code": "INVALID_ARGUMENT"},
     "answered: no table": {
         "kind": "response",
         "code": "INVALID_ARGUMENT",

@@ -204,6 +204,87 @@ def test_a_row_that_spoils_its_request_is_found_and_the_others_are_written(
     assert [outcome for n, outcome in enumerate(outcomes) if n != 5] == [CONFIRMED] * 7
 
 
+# --- requests that are refused, and no word of their rows
+
+
+MALFORMED = {
+    "the call ends": ended(Code.INVALID_ARGUMENT, "Invalid stream name"),
+    "answered": error(3, "Invalid stream name"),
+}
+
+
+def test_requests_behind_one_that_was_refused_do_not_count_on_its_schema(
+    bigquery: FakeBigQuery, writer: Writer
+) -> None:
+    released = threading.Event()
+    quota = error(8, "Exceeds 'AppendRows throughput' quota")
+
+    def refused_when_released(request: Any, context: grpc.ServicerContext) -> Any:
+        released.wait(WAIT)
+        return quota(request, context)
+
+    bigquery.forgets_refused_schemas = True
+    writer.append([a_row("proves the table")]).result(WAIT)
+    bigquery.faults += [goodbye, refused_when_released]
+    appends = [writer.append([a_row("ends the connection")])]
+    eventually(lambda: bigquery.connections == 2)
+    appends += [writer.append([a_row(n)]) for n in range(3)]
+    released.set()
+
+    assert [append.result(WAIT) for append in appends] == [[CONFIRMED]] * 4
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("fault", MALFORMED.values(), ids=MALFORMED)
+def test_a_row_that_is_refused_alone_is_sent_again_on_a_new_connection(
+    bigquery: FakeBigQuery, writer: Writer, fault: Fault, times: int
+) -> None:
+    bigquery.faults += [fault] * times
+
+    assert writer.append([a_row(1)]).result(WAIT) == [CONFIRMED]
+    assert bigquery.connections == 1 + times
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+@pytest.mark.parametrize("fault", MALFORMED.values(), ids=MALFORMED)
+def test_what_every_new_connection_is_refused_for_is_for_a_person_to_mend(
+    bigquery: FakeBigQuery, writer: Writer, fault: Fault, rows: int
+) -> None:
+    writer.append([a_row("proves the table")]).result(WAIT)
+    bigquery.faults += [goodbye, *[fault] * 100]
+
+    outcomes = writer.append([a_row(n) for n in range(rows)]).result(WAIT)
+
+    assert all(isinstance(one, Postponed) and one.setup for one in outcomes)
+    assert "Invalid stream name" in (writer.fault() or "")
+    bigquery.faults.clear()
+    eventually(lambda: writer.append([a_row(1)]).result(WAIT) == [CONFIRMED])
+
+
+def test_a_row_that_ends_each_call_is_handed_back_and_the_others_are_written(
+    bigquery: FakeBigQuery, writer: Writer
+) -> None:
+    bigquery.ends_on = lambda row: row["tweet_id"] == "5"
+    done = threading.Event()
+
+    def others() -> list[Outcome]:
+        found: list[Outcome] = []
+        while not done.is_set():
+            found += writer.append([a_row("other")]).result(WAIT)
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        flow = pool.submit(others)
+        outcomes = writer.append([a_row(n) for n in range(8)]).result(WAIT)
+        done.set()
+
+    assert isinstance(outcomes[5], Postponed)
+    assert "the end" in outcomes[5].reason
+    assert not any(isinstance(one, Refused) for one in [*outcomes, *flow.result(WAIT)])
+    bigquery.ends_on = lambda _row: False
+    eventually(lambda: writer.append([a_row(n) for n in range(8)]).result(WAIT) == [CONFIRMED] * 8)
+
+
 @pytest.mark.parametrize("limit_ends_the_connection", [False, True])
 def test_a_request_that_is_too_large_goes_in_halves(
     bigquery: FakeBigQuery, writer: Writer, *, limit_ends_the_connection: bool

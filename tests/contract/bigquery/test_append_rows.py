@@ -11,9 +11,11 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
-from contract.bigquery.clients import CHANGES, Stream, delete, upsert
+from contract.bigquery.clients import CHANGES, Stream, delete, local, upsert
+from tweetlog_local.bigquery import Running
 
 INVALID_ARGUMENT = 3
+RESOURCE_EXHAUSTED = 8
 EXTRA_FIELDS = types.StorageError.StorageErrorCode.SCHEMA_MISMATCH_EXTRA_FIELDS
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -57,6 +59,21 @@ def test_a_connection_without_a_descriptor_is_refused(plain: Stream) -> None:
 
     with pytest.raises(exceptions.InvalidArgument, match="Schema is missing"):
         plain.send([bare])
+
+
+def test_a_descriptor_counts_although_its_request_was_refused(
+    faults: Running, plain: Stream, rows: Rows
+) -> None:
+    bare = plain.request([{"id": 2}])
+    bare.proto_rows.writer_schema = types.ProtoSchema()
+    quota = {"kind": "response", "code": "RESOURCE_EXHAUSTED", "count": 1, "table": plain.table}
+    local(faults, "/local/faults", quota)
+
+    refused, taken = plain.send([plain.request([{"id": 1}]), bare])
+
+    assert refused.error.code == RESOURCE_EXHAUSTED
+    assert not taken.error.code
+    assert rows(f"SELECT id FROM {plain.table}") == [(2,)]
 
 
 def test_the_short_name_of_the_default_stream_is_accepted(plain: Stream, rows: Rows) -> None:

@@ -75,6 +75,7 @@ class Connection:
         self._appender = appender
         self._stats = stats
         self._faults = faults
+        self._descriptors: dict[str, bytes] = {}
         self._writers: dict[str, Writer] = {}
         self._latest = ""
         self.table = ""
@@ -84,6 +85,9 @@ class Connection:
         _check_request(request)
         stream = self._latest = request.write_stream or self._latest
         self.table = fault_name(stream_table(stream))
+        if descriptor := request.proto_rows.writer_schema.proto_descriptor:
+            # Whatever becomes of this request, the ones behind it count on its schema.
+            self._descriptors[stream] = descriptor
         fault = self._faults.append(self.table, request.ByteSize())
         if fault is not None and fault.when == BEFORE and fault.kind != STALL:
             return Pending(messages.AppendRowsResponse(write_stream=stream), fault=fault)
@@ -95,7 +99,7 @@ class Connection:
     def _append(self, stream: str, request: Any) -> Pending:
         relation = self._relation(stream)
         _check_defaults(relation, request)
-        writer, grown = self._writer(stream, relation, request)
+        writer, grown = self._writer(stream, relation)
         rows = request.proto_rows.rows.serialized_rows
         batch = writer.decoder.decode(rows, time.time_ns() // 1000)
         errors = [*batch.errors] or _mixture(writer, batch)
@@ -126,18 +130,15 @@ class Connection:
             return replace(relation, fields=known)
         return relation
 
-    def _writer(self, stream: str, relation: Relation, request: Any) -> tuple[Writer, bool]:
+    def _writer(self, stream: str, relation: Relation) -> tuple[Writer, bool]:
         """Return the stream's writer, and whether the table grew since it was last used."""
-        known = self._writers.get(stream)
-        descriptor = request.proto_rows.writer_schema.proto_descriptor
-        if known is None and not descriptor:
+        known, descriptor = self._writers.get(stream), self._descriptors.get(stream)
+        if descriptor is None:
             raise _invalid(
                 "Schema is missing: the first request of a connection carries its writer_schema"
             )
-        if known is not None:
-            descriptor = descriptor or known.descriptor
-            if known.fields == relation.fields and known.descriptor == descriptor:
-                return known, False
+        if known is not None and (known.fields, known.descriptor) == (relation.fields, descriptor):
+            return known, False
         decoder = Decoder.of(descriptor, relation.fields, relation.key, relation.partition)
         writer = Writer(relation.name, descriptor, relation.fields, decoder)
         self._writers[stream] = writer

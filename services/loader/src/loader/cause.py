@@ -25,7 +25,10 @@ SCHEMA_MISMATCH_EXTRA_FIELDS = 7
 # Keys of customer-managed encryption: missing, invalid, denied.
 _KEY_ERRORS = frozenset({15, 16, 17, 18, 19})
 
-_TOO_LARGE = re.compile(r"too large|larger than max|exceeds? the (maximum|limit)", re.IGNORECASE)
+# Of a size, and not of a quota, which is said in similar words.
+_TOO_LARGE = re.compile(
+    r"too large|larger than max|\b(request|message|row|payload)( size)? exceeds", re.IGNORECASE
+)
 # gRPC's text when no access token can be had; its code says UNAVAILABLE.
 _NO_TOKEN = re.compile(r"metadata from plugin failed")
 _SETUP = frozenset(
@@ -46,7 +49,7 @@ class Cause(enum.Enum):
     SETUP = "a person has to mend it: keep the data, be not ready, try again slowly"
     SCHEMA = "the table has fewer columns than we took it to have: read its schema again"
     TOO_LARGE = "the request is too large: send it in halves"
-    INVALID = "the request as a whole is refused: find the row in it that is the reason"
+    INVALID = "the request as a whole is refused: by a row in it, or by its connection"
 
 
 def cause(code: int, message: str = "", storage_errors: Sequence[int] = ()) -> Cause:

@@ -60,6 +60,7 @@ class Part:
         encoder: what the bytes were made with; with another one they must be made again.
         size: bytes of all rows.
         attempts: how often BigQuery could not take it.
+        refusals: how often it was refused without a word on its rows.
         sent_at: when, on the monotonic clock.
         dead: its batch was given back; an answer is awaited only to keep the order.
     """
@@ -71,6 +72,7 @@ class Part:
     encoded: list[bytes] = field(default_factory=list)
     size: int = 0
     attempts: int = 0
+    refusals: int = 0
     sent_at: float = 0.0
     dead: bool = False
 

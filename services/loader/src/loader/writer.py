@@ -55,6 +55,8 @@ _Stream = type(WriteStream.pb(WriteStream()))
 _StorageError = type(StorageError.pb(StorageError()))
 
 _SCHEMA_SECONDS = 10.0
+# So often is a request refused before it is believed, or so many connections in a row.
+_REFUSALS = 3
 _STOPPING = Postponed("the loader is stopping")
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
@@ -198,13 +200,17 @@ def _trace_id() -> str:
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """One AppendRows call: what is to be sent, and what was sent and not answered."""
+    """One AppendRows call: what is to be sent, and what was sent and not answered.
+
+    Attributes:
+        proven: BigQuery has taken rows on it, so its stream and its schema are right.
+    """
 
     encoder: Encoder
     call: Any = None
     to_send: "SimpleQueue[Any]" = field(default_factory=SimpleQueue)
     in_flight: "deque[Part]" = field(default_factory=deque)
-    introduced: bool = False
+    proven: bool = False
     finished: bool = False
     used_at: float = field(default_factory=time.monotonic)
 
@@ -262,7 +268,7 @@ class Writer:
         self._fault: Postponed | None = None
         self._fault_until = 0.0
         self._faults = 0
-        self._proven: Encoder | None = None
+        self._unproven = 0
         self._closed = False
         self._threads: list[threading.Thread] = []
 
@@ -433,8 +439,8 @@ class Writer:
     def _request(self, connection: _Connection, part: Part) -> Any:
         request = _Request(write_stream=self._stream)
         request.proto_rows.rows.serialized_rows.extend(part.encoded)
-        if not connection.introduced:
-            connection.introduced = True
+        if not connection.proven:
+            # A request that was refused may have taken the schema with it.
             schema = request.proto_rows.writer_schema
             schema.proto_descriptor.CopyFrom(connection.encoder.descriptor)
             request.trace_id = _trace_id()
@@ -544,7 +550,7 @@ class Writer:
 
     def _confirmed(self, connection: _Connection, part: Part) -> None:
         with self._state:
-            self._proven = connection.encoder
+            connection.proven = True
             self._fault = None
             self._faults = 0
             self._release(part)
@@ -581,12 +587,33 @@ class Writer:
             # Too large, or refused as a whole: in halves, until the row that is the reason
             # stands alone.
             self._replace(part, part.halves())
-        elif why is Cause.TOO_LARGE or connection.encoder is self._proven:
+        elif why is Cause.TOO_LARGE:
             self._replace(part, [])
             part.settle(Refused(message))
         else:
-            # This table has not taken a row yet: it may be at fault, and not the row.
+            self._suspected(connection, part, message)
+
+    def _suspected(self, connection: _Connection, part: Part, message: str) -> None:
+        """Judge a row that was refused alone, and not by its own error.
+
+        The connection may be at fault as well: its stream, its schema, its first request. The row
+        is at fault if it is refused again and again on a connection that has taken others.
+        """
+        part.refusals += 1
+        if part.refusals < _REFUSALS:
+            self._once_more(connection, part)
+        elif connection.proven:
+            self._replace(part, [])
+            part.settle(Refused(message))
+        else:
             self._out_of_order(part, message)
+
+    def _once_more(self, connection: _Connection, part: Part) -> None:
+        """Send the part later, behind others; on a new connection if this one may be at fault."""
+        if not connection.proven:
+            with self._state:
+                connection.finish()
+        self._later(part)
 
     def _out_of_order(self, part: Part, message: str) -> None:
         """Give the part back and everything else with it, until a person has mended it."""
@@ -644,12 +671,14 @@ class Writer:
                 self._pending.extendleft(reversed(parts))
             self._give_up(postponed)
             return
-        if why in (Cause.INVALID, Cause.TOO_LARGE) and parts:
-            # Answers come in order, so the first without one is what was refused; of what is too
-            # large only the largest is known to be.
-            suspect = parts[0] if why is Cause.INVALID else max(parts, key=lambda part: part.size)
-            parts.remove(suspect)
-            self._act(connection, suspect, code, details, ())
+        if why is Cause.TOO_LARGE and parts:
+            # Of what is too large only the largest is known to be.
+            largest = max(parts, key=lambda part: part.size)
+            parts.remove(largest)
+            self._act(connection, largest, code, details, ())
+        elif why is Cause.INVALID and parts:
+            # Answers come in order, so the first without one is what was refused.
+            self._blamed(connection, parts.pop(0), details)
         with self._state:
             self._pending.extendleft(reversed(parts))
             self._state.notify_all()
@@ -657,6 +686,29 @@ class Writer:
             self._observer.reconnected(why.name.lower())
             log.warning("%s: connection ended: %s; %d unanswered", self.table, details, len(parts))
             self._wait_before_retry()
+
+    def _blamed(self, connection: _Connection, part: Part, details: str) -> None:
+        """Send again what a call ended on; its rows are never refused for it.
+
+        A call that ends says nothing of rows: a missing schema or a wrong stream's name looks the
+        same. Where no connection takes a row any more, that is for a person to mend.
+        """
+        self._unproven = 0 if connection.proven else self._unproven + 1
+        if self._unproven >= _REFUSALS:
+            self._out_of_order(part, details)
+        elif len(part.rows) > 1:
+            self._replace(part, part.halves())
+        else:
+            self._ended_on_one(part, details)
+
+    def _ended_on_one(self, part: Part, details: str) -> None:
+        part.refusals += 1
+        if part.refusals < _REFUSALS:
+            self._later(part)
+        else:
+            log.error("%s: handed back, each call ends on it: %s", self.table, details)
+            self._replace(part, [])
+            part.settle(Postponed(f"{self.table}: {details}"))
 
     def _give_up(self, postponed: Postponed) -> None:
         """Give everything back: its deliveries come again, later, and nothing is lost."""
