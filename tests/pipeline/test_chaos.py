@@ -21,6 +21,8 @@ def test_nothing_is_lost_or_doubled_while_everything_fails(tmp_path: Path, deliv
 
     assert done.code == 0, done.err
     assert "verify: clean: 0 missing, 0 doubled" in done.out
+    assert f"rejected, and no tweets: {expected(2000).poison}\n" in done.out
+    assert "rejected, although good: 0\n" in done.out
     # The ingestor may be done before its turn comes.
     assert done.err.count("died; started again") >= 4
     assert Pipeline(folder).value("SELECT COUNT(*) FROM tweets") == expected(2000).tweets

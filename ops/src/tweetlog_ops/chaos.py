@@ -2,8 +2,9 @@
 
 Every process is killed with -9 again and again; publishes are refused or their answers lost,
 acks lost, deliveries doubled, appends refused, cut off or their answers lost. At the end every
-event of the log must stand in the table once, or say why it does not. With a stream for a source
-X fails as well (x_chaos.py), and what happened there is compared with what came.
+event of the log must stand in the table once, and nothing may be rejected but the lines that are
+no tweets. With a stream for a source X fails as well (x_chaos.py), and what happened there is
+compared with what came.
 """
 
 import json
@@ -17,7 +18,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from tweetlog_ops import lab, manifests, project, x_chaos
+from tweetlog_local.tweets import no_tweets
+from tweetlog_ops import lab, manifests, project, rejections, x_chaos
 from tweetlog_ops.answers import table
 from tweetlog_ops.fault import Fault
 from tweetlog_ops.feeds import INGESTOR, X_API
@@ -26,6 +28,7 @@ from tweetlog_ops.manifests import Topology
 from tweetlog_ops.pipeline import Pipeline, Played
 from tweetlog_ops.plan import Plan
 from tweetlog_ops.progress import Counts
+from tweetlog_ops.rejections import Rejections
 from tweetlog_ops.run import interrupted, proof, started
 from tweetlog_ops.verify import Verdict, report
 
@@ -60,6 +63,12 @@ FAULTS = (
         "bigquery",
         {"kind": "response", "code": "RESOURCE_EXHAUSTED", "probability": 0.03},
     ),
+    # As a connection is refused that does not say its schema: no row may be blamed for it.
+    Fault(
+        "append refused: malformed",
+        "bigquery",
+        {"kind": "rpc", "code": "INVALID_ARGUMENT", "probability": 0.01},
+    ),
     Fault("append stream cut off", "bigquery", {"kind": "close", "probability": 0.03}),
 )
 
@@ -75,11 +84,20 @@ def chaos(plan: Plan, *, kills: int) -> int:
         if played is None:
             return interrupted(pipeline, "chaos")
         verdict = proof(pipeline, played)
+        rejected = _rejections(pipeline, plan)
         against_x = x_chaos.proof(pipeline, plan.x) if plan.x else None
-    parts = [report(verdict), scorecard(monkey, played, verdict)]
+    parts = [report(verdict), rejections.report(rejected), scorecard(monkey, played, verdict)]
     parts += [x_chaos.report(against_x)] if against_x else []
     sys.stdout.write("\n" + "\n".join(parts))
-    return 0 if verdict.clean and (against_x is None or against_x.clean) else 1
+    clean = verdict.clean and rejected.clean and (against_x is None or against_x.clean)
+    return 0 if clean else 1
+
+
+def _rejections(pipeline: Pipeline, plan: Plan) -> Rejections:
+    letters = pipeline.warehouse.query(rejections.LETTERS).dicts()
+    if plan.x:
+        return rejections.of_stream(letters, x_chaos.NOISE)
+    return rejections.of_lines(letters, list(no_tweets(plan.tweets)))
 
 
 def _far(pipeline: Pipeline, plan: Plan) -> Callable[[Counts, str], int]:

@@ -18,6 +18,8 @@ MOST_CONNECTS, WINDOW_SECONDS = 50, 900
 # Of so many tweets that are given, one ends the stream in each of the ways there are.
 _ENDS = 1 / 2_500
 _ODD = 1 / 500
+#: Why messages of the stream are rejected that are no tweets: those of the faults below.
+NOISE = frozenset({"no_data"})
 
 
 def _fault(what: str, kind: str, probability: float, **more: Any) -> Fault:

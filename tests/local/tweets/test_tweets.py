@@ -16,7 +16,7 @@ from ingestor.files import of_line
 from ingestor.reading import lines as lines_of
 from tweetlog import events
 from tweetlog.schema import schema
-from tweetlog_local.tweets import Expected, expected, lines
+from tweetlog_local.tweets import Expected, expected, lines, no_tweets
 from tweetlog_local.tweets.oddities import POISONS
 from tweetlog_local.tweets.sequence import MAX_TWEETS
 
@@ -77,6 +77,12 @@ def test_the_counts_are_known_beforehand(tweets: int) -> None:
         poison=poison,
         hostile=expected(tweets).hostile,
     )
+
+
+def test_which_lines_are_no_tweets_is_known_beforehand() -> None:
+    numbers = [one.origin["line"] for one in received(MANY) if isinstance(one, Unusable)]
+
+    assert list(no_tweets(MANY)) == numbers
 
 
 def test_there_are_poison_lines_of_every_kind_each_with_its_reason() -> None:

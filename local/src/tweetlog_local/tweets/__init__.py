@@ -5,6 +5,6 @@ every kind, retweets that are cut, long posts, edits, media, places, polls, the 
 and lines that are no tweets at all.
 """
 
-from tweetlog_local.tweets.sequence import Expected, expected, lines
+from tweetlog_local.tweets.sequence import Expected, expected, lines, no_tweets
 
-__all__ = ["Expected", "expected", "lines"]
+__all__ = ["Expected", "expected", "lines", "no_tweets"]

@@ -90,6 +90,16 @@ def lines(
             yield other + b"\n"
 
 
+def no_tweets(tweets: int) -> Iterator[int]:
+    """Yield which of the `lines(tweets)` are no tweets: their numbers, from 1."""
+    line = 0
+    for number in range(tweets):
+        line += 1 + _is(number, _OBSERVED_AGAIN) + _is(number, _DUPLICATE)
+        if _is(number, _POISON):
+            line += 1
+            yield line
+
+
 def _line(payload: Payload, number: int) -> bytes:
     if _is(number, _HOSTILE):
         return hostile(payload, number // _HOSTILE[0])
