@@ -162,6 +162,14 @@ def live(up: Running, folder: Path, raw: Topic | None = None, **env: str) -> Ite
         made.end()
 
 
+def eventually(true: Callable[[], Any]) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def doubled(events: Sequence[Envelope]) -> set[str]:
     """Return the ids that stand there more than once."""
     seen: set[str] = set()

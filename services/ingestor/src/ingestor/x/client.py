@@ -6,6 +6,7 @@ callbacks for an end makes it leave, and our loop decides what comes next.
 
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -135,13 +136,17 @@ class Connection(tweepy.StreamingClient):  # type: ignore[misc] # tweepy has no 
         self._listener = listener
         self._lock = threading.Lock()
         self._response: requests.Response | None = None
+        self._socket: socket.socket | None = None
         self._ended: Ended | None = None
         self._opened = False
         self._drained = 0.0
 
     def run(self, **params: Any) -> Ended:
         """Open it, and return when and why it has ended. To be called once."""
-        self.filter(**params)
+        try:
+            self.filter(**params)
+        finally:
+            self._let_go()
         ended = self._ended or Ended(Cause.CLOSED, "the server ended it", self._opened)
         return Ended(ended.cause, ended.detail, self._opened, ended.reset_at, ended.fault)
 
@@ -152,18 +157,29 @@ class Connection(tweepy.StreamingClient):  # type: ignore[misc] # tweepy has no 
                 return
             self._ended = ended
             self._drained = time.monotonic() + _DRAIN_SECONDS
-            response = self._response
-        if response is None:
-            self.disconnect()
-            return
-        try:
-            response.raw.shutdown()
-        except (OSError, RuntimeError, ValueError):
-            self.disconnect()  # it is gone already
+            if self._socket is not None:
+                # Below TLS, so that what has arrived is still decrypted: a socket of `ssl` that
+                # is shut down gives what is encrypted as if it were the text.
+                with suppress(OSError):  # it is gone already
+                    self._socket.shutdown(socket.SHUT_RD)
+                return
+        self.disconnect()
 
     def _answered(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._let_go()  # of an answer that sent us elsewhere
         with self._lock:
             self._response = response
+            # A twin of our own, which nobody closes while we shut it down. An answer without a
+            # body has no socket any more.
+            with suppress(OSError, ValueError, AttributeError):
+                self._socket = socket.socket(fileno=os.dup(response.raw.fileno()))
+
+    def _let_go(self) -> None:
+        """Close our twin of the socket."""
+        with self._lock:
+            twin, self._socket = self._socket, None
+        if twin is not None:
+            twin.close()
 
     def _end(self, ended: Ended) -> None:
         with self._lock:
