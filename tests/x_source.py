@@ -92,7 +92,7 @@ class Offline:
     def published(self) -> list[Item]:
         """Take everything as the broker would, and confirm it."""
         items: list[Item] = []
-        while group := self.buffer.take(0):
+        while group := self.buffer.take():
             items += [item for _, item in group]
             self.buffer.confirmed(group[-1][0])
         return items
@@ -115,7 +115,7 @@ def gap_events(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 class FakeSearch:
-    """Recent search over a list of tweets, in pages; refuses as told."""
+    """Recent search over a list of tweets, in pages, newest first; refuses as told."""
 
     def __init__(self, ids: Sequence[int], *, page: int = 100) -> None:
         self.ids = ids
@@ -130,7 +130,8 @@ class FakeSearch:
         self.before()
         if self.refusals:
             raise Refused(self.refusals.pop(0))
-        found = sorted(id for id in self.ids if params["since_id"] < id < params["until_id"])
+        between = (id for id in self.ids if params["since_id"] < id < params["until_id"])
+        found = sorted(between, reverse=True)
         start = int(params.get("next_token", 0))
         size = min(self.page, params["max_results"])
         page = found[start : start + size]

@@ -42,7 +42,7 @@ def numbers(group: list[tuple[int, Item]]) -> list[int]:
 def drained(buffer: Buffer) -> list[int]:
     """Take and confirm everything."""
     found: list[int] = []
-    while group := buffer.take(0):
+    while group := buffer.take():
         found += numbers(group)
         buffer.confirmed(group[-1][0])
     return found
@@ -76,7 +76,7 @@ def test_what_comes_while_the_disk_is_drained_stays_behind_it(tmp_path: Path) ->
     found: list[int] = []
     for number in range(1_000):
         assert buffer.put(an_item(number))
-        if number % 100 == 99 and (group := buffer.take(0)):
+        if number % 100 == 99 and (group := buffer.take()):
             found += numbers(group)
             buffer.confirmed(group[-1][0])
 
@@ -88,7 +88,7 @@ def test_a_line_from_disk_is_the_same_as_it_was(tmp_path: Path) -> None:
     item = an_item(7)
     buffer.put(item)
 
-    ((_, taken),) = buffer.take(0)
+    ((_, taken),) = buffer.take()
 
     assert (taken.what, taken.line, taken.received) == (item.what, item.line, item.received)
 
@@ -120,7 +120,7 @@ def test_what_is_not_confirmed_counts_as_memory(tmp_path: Path) -> None:
     buffer = a_buffer(tmp_path)
     for number in range(6):
         buffer.put(an_item(number))
-    taken = buffer.take(0)
+    taken = buffer.take()
     buffer.put(an_item(6))
     assert buffer.spilled > 0
 
@@ -135,7 +135,7 @@ def test_a_run_after_a_crash_finds_what_was_on_disk(tmp_path: Path) -> None:
     for number in range(50):
         first.put(an_item(number))
     first.sync()
-    first.confirmed(first.take(0)[9][0])  # ten are done, but their file is not
+    first.confirmed(first.take()[9][0])  # ten are done, but their file is not
 
     again = a_buffer(tmp_path)
 
@@ -182,7 +182,7 @@ def test_at_a_stop_what_the_broker_does_not_have_is_kept_on_disk(tmp_path: Path)
     for number in range(30):
         buffer.put(an_item(number))
     buffer.keep(a_statement())
-    group = buffer.take(0)
+    group = buffer.take()
     buffer.confirmed(group[1][0])
 
     assert buffer.save() == 0
@@ -232,7 +232,7 @@ def test_it_is_durable_up_to_the_oldest_line_that_only_memory_has(tmp_path: Path
     buffer.sync()
 
     assert buffer.durable_until(5_000.0) == 1_000.0
-    group = buffer.take(0)
+    group = buffer.take()
     assert buffer.durable_until(5_000.0) == 1_000.0
     buffer.confirmed(group[2][0])
     assert buffer.durable_until(5_000.0) == 1_003.0
@@ -254,7 +254,7 @@ def test_who_made_an_item_is_told_when_the_broker_has_it(tmp_path: Path) -> None
     buffer, told = a_buffer(tmp_path), list[str]()
     buffer.put(an_item(1))
     buffer.keep(replace(a_statement(), done=lambda: told.append("done")))
-    group = buffer.take(0)
+    group = buffer.take()
 
     buffer.confirmed(group[0][0])
     assert told == []

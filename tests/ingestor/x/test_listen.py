@@ -462,7 +462,7 @@ def test_what_is_durable_moves_on_with_what_the_broker_has(tmp_path: Path) -> No
             loop.line(a_line(an_id(second)))
         loop.write()
         found.append(x.state.position.heard)
-        group = x.buffer.take(0)
+        group = x.buffer.take()
         x.buffer.confirmed(group[0][0])
         loop.write()
         found.append(x.state.position.heard)

@@ -52,7 +52,7 @@ class Spent:
 
     def read(self, posts: int) -> "Spent":
         """Return the same with so many more."""
-        return replace(self, today=self.today + posts, this_month=self.this_month + posts)
+        return Spent(self.day, self.today + posts, self.month, self.this_month + posts)
 
     def at(self, now: datetime, budget: Budget) -> "Spent":
         """Return what counts at this moment; a clock that was set back resets nothing."""

@@ -8,14 +8,15 @@ disk where the broker is away.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingestor.capture import Captured, Stated, Tweet, Unusable
 from ingestor.x.spill import Record, Spill
 
 # What an object weighs beside its bytes, about.
 _OBJECT_BYTES = 1_500
-_READ_AT_ONCE = 200
+#: How many items are taken at once.
+AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Buffer:
         self._taken = 0
         self._confirmed = 0
         self._saved = False
-        self._changed = threading.Condition()
+        self._room = threading.Condition()
 
     @property
     def bytes(self) -> int:
@@ -80,13 +81,13 @@ class Buffer:
     @property
     def full(self) -> bool:
         """Whether so much is on disk that the stream should not be opened."""
-        with self._changed:
+        with self._room:
             return self._spill.full or (not self._spill.roomy and self._bytes > self._most // 2)
 
     @property
     def empty(self) -> bool:
         """Whether everything was published."""
-        with self._changed:
+        with self._room:
             return not (self._queue or self._flying or self._spill.waiting)
 
     def put(self, item: Item) -> bool:
@@ -95,48 +96,53 @@ class Buffer:
         Raises:
             OSError: if the disk does not take it.
         """
-        with self._changed:
-            roomy = self._bytes + item.size <= self._most
+        with self._room:
+            size = item.size
+            roomy = self._bytes + size <= self._most
             if (self._spill.waiting or not roomy) and item.line is not None:
                 kept = self._spill.put(Record(item.received, item.line))
             else:
                 kept = True
                 self._queue.append(item)
-                self._bytes += item.size
-            self._changed.notify_all()
+                self._bytes += size
             return kept
 
     def put_waiting(self, item: Item, stop: threading.Event) -> bool:
         """Take what can wait; return whether it was taken before a stop."""
-        with self._changed:
+        with self._room:
             while self._bytes > self._most or self._spill.waiting:
                 if stop.is_set():
                     return False
-                self._changed.wait(0.2)
+                self._room.wait(0.2)
             self._queue.append(item)
             self._bytes += item.size
-            self._changed.notify_all()
             return True
 
     def keep(self, item: Item) -> None:
         """Take what must not wait and is little: a statement of ours."""
-        with self._changed:
+        with self._room:
             self._queue.append(item)
             self._bytes += item.size
-            self._changed.notify_all()
 
-    def take(self, wait: float) -> list[tuple[int, Item]]:
-        """Return what is next, numbered; nothing if nothing came for a moment.
+    def when_published(self, done: Callable[[], None]) -> None:
+        """Call `done` when the broker has everything that is in memory now."""
+        with self._room:
+            last = self._queue or self._flying
+            if last:
+                last[-1] = replace(last[-1], done=_both(last[-1].done, done))
+                return
+        done()
+
+    def take(self) -> list[tuple[int, Item]]:
+        """Return what is next, numbered; fewer than `AT_ONCE` if that is all there is.
 
         Raises:
             OSError: if the spill cannot be read.
         """
-        with self._changed:
-            if not self._queue and not self._spill.waiting:
-                self._changed.wait(wait)
-            taken = [self._queue.popleft() for _ in range(min(len(self._queue), _READ_AT_ONCE))]
+        with self._room:
+            taken = [self._queue.popleft() for _ in range(min(len(self._queue), AT_ONCE))]
             if not taken:
-                taken = [self._read(*one) for one in self._spill.take(_READ_AT_ONCE)]
+                taken = [self._read(*one) for one in self._spill.take(AT_ONCE)]
             numbered = list(enumerate(taken, self._taken + 1))
             self._taken += len(taken)
             self._flying.extend(taken)
@@ -145,7 +151,7 @@ class Buffer:
     def confirmed(self, number: int) -> None:
         """Note that the broker has everything up to this number."""
         finished: list[Item] = []
-        with self._changed:
+        with self._room:
             while self._confirmed < number:
                 item = self._flying.popleft()
                 self._confirmed += 1
@@ -153,14 +159,14 @@ class Buffer:
                 if item.segment:
                     self._spill.done(item.segment)
                 finished.append(item)
-            self._changed.notify_all()
+            self._room.notify_all()
         for item in finished:
             if item.done is not None:
                 item.done()
 
     def durable_until(self, heard: float) -> float:
         """Return until when everything that came is durable, if the last came at `heard`."""
-        with self._changed:
+        with self._room:
             oldest = [heard]
             if self._saved:
                 return heard
@@ -178,7 +184,7 @@ class Buffer:
         Raises:
             OSError: if that fails.
         """
-        with self._changed:
+        with self._room:
             self._spill.sync()
 
     def save(self) -> int:
@@ -187,7 +193,7 @@ class Buffer:
         Raises:
             OSError: if the disk does not take it.
         """
-        with self._changed:
+        with self._room:
             lost = 0
             for item in (*self._flying, *self._queue):
                 if item.line is not None and not item.segment:
@@ -200,6 +206,17 @@ class Buffer:
         item = Item(self._parse(record), record.line, record.received, segment)
         self._bytes += item.size
         return item
+
+
+def _both(first: Callable[[], None] | None, second: Callable[[], None]) -> Callable[[], None]:
+    if first is None:
+        return second
+
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _needs_memory(item: Item) -> bool:
