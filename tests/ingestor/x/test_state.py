@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ from hypothesis import strategies as st
 
 from ingestor.x import usage
 from ingestor.x.answers import Cause
+from ingestor.x.billed import Billed
 from ingestor.x.budget import Budget
 from ingestor.x.schedule import Bucket
 from ingestor.x.state import Ledger, State, StateUnusable
 from ingestor.x.token import Token, TokenUnusable
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+NUMBERS = count(1)
+
+
+def new(posts: int) -> list[int]:
+    """Return ids that did not come before."""
+    return list(islice(NUMBERS, posts))
 
 
 class Clock:
@@ -101,7 +111,7 @@ def test_what_is_on_disk_is_never_less_than_what_was_read(tmp_path: Path) -> Non
     _, ledger = a_ledger(tmp_path, clock)
     for posts in range(1, 200):
         clock.now += 0.004
-        ledger.read(1)
+        ledger.read(*new(1))
         assert on_disk(tmp_path)[0] >= posts
 
 
@@ -117,7 +127,7 @@ def test_a_crash_at_any_moment_counts_what_was_read_and_a_second_more_at_most(
         read = 0
         for posts, seconds in reads:
             clock.now += seconds
-            ledger.read(posts)
+            ledger.read(*new(posts))
             read += posts
         crashed(state)
         _, again = a_ledger(Path(folder), clock, Budget(100_000))
@@ -128,7 +138,7 @@ def test_a_crash_at_any_moment_counts_what_was_read_and_a_second_more_at_most(
 def test_a_clean_stop_counts_exactly(tmp_path: Path) -> None:
     clock = Clock()
     state, ledger = a_ledger(tmp_path, clock)
-    ledger.read(7)
+    ledger.read(*new(7))
     ledger.close()
     crashed(state)
 
@@ -140,13 +150,13 @@ def test_slow_reading_counts_few_ahead_and_fast_reading_writes_seldom(tmp_path: 
     _, ledger = a_ledger(tmp_path, clock, Budget(10**6))
     for _ in range(100):
         clock.now += 60
-        ledger.read(1)
+        ledger.read(*new(1))
         assert on_disk(tmp_path)[0] - ledger.spent.today <= 10
 
     written = set()
     for _ in range(5_000):
         clock.now += 0.0002
-        ledger.read(1)
+        ledger.read(*new(1))
         written.add((tmp_path / "budget.json").stat().st_ino)
     assert len(written) < 30
 
@@ -155,18 +165,109 @@ def test_the_ledger_says_how_much_is_left_and_begins_anew_at_midnight(tmp_path: 
     clock = Clock(NOON + timedelta(hours=11, minutes=59))
     _, ledger = a_ledger(tmp_path, clock, Budget(10, 100))
 
-    assert ledger.read(9) == 1
-    assert ledger.read(1) == 0
+    assert ledger.read(*new(9)) == 1
+    assert ledger.read(*new(1)) == 0
     assert ledger.left() == 0
     clock.now += 61
     assert ledger.left() == 10
     assert ledger.spent.this_month == 10
 
 
+def test_a_post_counts_once_a_day_as_x_bills_it_and_again_on_the_next(tmp_path: Path) -> None:
+    clock = Clock()
+    _, ledger = a_ledger(tmp_path, clock)
+    ledger.read(1, 2, 2, 3)
+    ledger.read(3, unknown=2)
+    assert ledger.spent.today == 5
+
+    clock.now += 86_400
+    ledger.read(1, 1)
+    assert (ledger.spent.today, ledger.spent.this_month) == (1, 6)
+
+
+def test_what_has_counted_today_does_not_count_again_after_a_restart(tmp_path: Path) -> None:
+    clock = Clock()
+    state, ledger = a_ledger(tmp_path, clock)
+    ledger.read(*range(100))
+    ledger.close()
+    crashed(state)
+    state, again = a_ledger(tmp_path, clock)
+    again.read(*range(101))
+    assert again.spent.today == 101
+    again.close()
+    crashed(state)
+
+    clock.now += 86_400
+    _, later = a_ledger(tmp_path, clock)
+    later.read(*range(50))
+    assert later.spent.today == 50
+
+
+def test_just_after_midnight_xs_clock_may_say_another_day_so_that_all_counts(
+    tmp_path: Path,
+) -> None:
+    clock = Clock(NOON + timedelta(hours=12, seconds=30))
+    _, ledger = a_ledger(tmp_path, clock)
+    ledger.read(1)
+    clock.now += 60
+    ledger.read(1)
+    ledger.read(1)
+
+    assert ledger.spent.today == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 30_000), st.booleans()), max_size=30))
+def test_never_fewer_are_counted_than_x_bills(reads: list[tuple[int, int, bool]]) -> None:
+    import tempfile  # noqa: PLC0415 - a fixture is not made anew for each example
+
+    with tempfile.TemporaryDirectory() as folder:
+        clock, billed = Clock(), set[tuple[int, date]]()
+        state, ledger = a_ledger(Path(folder), clock)
+        for id, seconds, crash in reads:
+            clock.now += seconds
+            ledger.read(id)
+            billed.add((id, datetime.fromtimestamp(clock.now, UTC).date()))
+            if crash:
+                crashed(state)
+                state, ledger = a_ledger(Path(folder), clock)
+        month = ledger.spent.month
+        crashed(state)
+
+        assert ledger.spent.this_month >= sum(day >= month for _, day in billed)
+
+
+def test_the_ids_of_the_day_are_bounded_on_disk_and_in_memory(tmp_path: Path) -> None:
+    file, day = tmp_path / "billed", NOON.date()
+    billed = Billed(file, day, most=100)
+    for id in range(2_000):
+        assert billed.add(id)
+        billed.keep()
+    assert file.stat().st_size <= 16 + 8 * 300
+
+    again = Billed(file, day, most=100)
+    assert not any(again.add(id) for id in range(1_900, 2_000))
+    assert again.add(0)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"tweetlog" + bytes(20)])
+def test_a_file_of_ids_that_says_nothing_counts_everything_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "billed"
+    file.write_bytes(content)
+    billed = Billed(file, NOON.date())
+
+    assert billed.add(7)
+    assert billed.add((1 << 64) + 7)  # no id of X's, but it must not end anything
+    billed.keep()
+    file.write_bytes(file.read_bytes() + b"torn")
+    assert not Billed(file, NOON.date()).add(7)
+
+
 def test_what_x_says_raises_the_count_durably_and_never_lowers_it(tmp_path: Path) -> None:
     clock = Clock()
     state, ledger = a_ledger(tmp_path, clock)
-    ledger.read(50)
+    ledger.read(*new(50))
 
     assert not ledger.at_least({date(2026, 11, 27): 40}, usage.spent)
     assert ledger.at_least({date(2026, 11, 27): 70, date(2026, 11, 2): 30}, usage.spent)
@@ -180,7 +281,7 @@ def test_what_cannot_be_counted_durably_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "state" / "budget.json.new").mkdir()
 
     with pytest.raises(StateUnusable, match="cannot be used"):
-        ledger.read(1)
+        ledger.read(*new(1))
     with pytest.raises(StateUnusable, match="cannot be used"):
         ledger.check()
 

@@ -14,14 +14,13 @@ from ingestor.loose import members, objects, words
 from ingestor.x.answers import Cause, Ended, disconnect
 from ingestor.x.buffer import Buffer, Item
 from ingestor.x.metrics import Metrics
-from ingestor.x.seen import Seen, Sight
+from ingestor.x.seen import Seen
 from ingestor.x.spill import Record
 from ingestor.x.state import Ledger, StateUnusable
 from tweetlog import events
 from tweetlog.errors import InvalidEvent
 
 _INCLUDED = ("tweets", "posts")
-_DAY = 86_400
 
 
 class Watcher(Protocol):
@@ -67,8 +66,6 @@ class Intake:
         self._watcher = watcher
         self._clock = clock
         self._seen = Seen()
-        self._billed = Seen()
-        self._turns = (clock() // _DAY + 1) * _DAY
         self._lock = threading.Lock()
         self.heard = 0.0
         self.tweets = 0
@@ -95,11 +92,8 @@ class Intake:
     def tweet(self, id: int, document: Mapping[str, Any], *, streamed: bool = True) -> bool:
         """Count a tweet that was read, durably; return whether it is new."""
         with self._lock:
-            self._turn()
-            sight = self._seen.add(id)
-            posts = (sight is not Sight.AGAIN) + self._included(document)
-        new = sight is Sight.NEW
-        self._count(posts)
+            new = self._seen.add(id)
+        self._count(id, *_included(document))
         if streamed:
             self._watcher.tweet(id, new=new)
         if new:
@@ -108,30 +102,9 @@ class Intake:
             self._metrics.duplicates.inc()
         return new
 
-    def _turn(self) -> None:
-        """Begin a new day: X bills what came before again."""
-        if self._clock() >= self._turns:
-            self._turns = (self._clock() // _DAY + 1) * _DAY
-            self._seen.turn()
-            self._billed.turn()
-
-    def _included(self, document: Mapping[str, Any]) -> int:
-        """Return how many tweets that came with it may be billed like it."""
-        includes = members(document, "includes")
-        ids = [
-            id
-            for name in _INCLUDED
-            for one in objects(includes.get(name))
-            for id in words(one.get("id"))
-            if id.isdecimal()
-        ]
-        return sum(self._billed.add(int(id)) is not Sight.AGAIN for id in ids)
-
-    def _count(self, posts: int) -> None:
-        if not posts:
-            return
+    def _count(self, *ids: int, unknown: int = 0) -> None:
         try:
-            left = self._ledger.read(posts)
+            left = self._ledger.read(*ids, unknown=unknown)
         except StateUnusable as reason:
             self._kick(Ended(Cause.STATE, str(reason), opened=True))
             return
@@ -144,7 +117,8 @@ class Intake:
             self._kick(ended)
             return
         # What cannot be read may be a tweet, and is billed if it is.
-        self._count(int(unusable.reason.reason_class == "not_json"))
+        if unusable.reason.reason_class == "not_json":
+            self._count(unknown=1)
         self._metrics.unusable.labels(unusable.reason.reason_class).inc()
         self._put(Item(unusable, line, now))
 
@@ -172,6 +146,17 @@ def captured(record: Record, stream: str) -> Captured:
 def _origin(stream: str, received: float) -> tuple[Origin, str]:
     moment = events.rfc3339(datetime.fromtimestamp(received, UTC))
     return {"stream": stream, "received": moment}, moment
+
+
+def _included(document: Mapping[str, Any]) -> Iterator[int]:
+    """Yield the ids of tweets that came with one: they may be billed like it."""
+    includes = members(document, "includes")
+    for name in _INCLUDED:
+        if name in includes:
+            for one in objects(includes[name]):
+                for id in words(one.get("id")):
+                    if id.isdecimal():
+                        yield int(id)
 
 
 def _tags(document: Mapping[str, Any]) -> Iterator[str]:

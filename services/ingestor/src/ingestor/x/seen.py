@@ -1,15 +1,10 @@
 """Which tweets came before: as many ids as may come again soon, in bounded memory."""
 
-from enum import Enum
+from collections.abc import Iterator
 
-
-class Sight(Enum):
-    """What is known of an id that came."""
-
-    NEW = "new"
-    AGAIN = "again"
-    #: Came before, but perhaps on another UTC day: X may bill it a second time.
-    AGAIN_LATER = "again later"
+#: Ten minutes of what the stream delivers at most (250 a second), and more than a whole day of
+#: what pay-per-use sells on average.
+MOST = 150_000
 
 
 class Seen:
@@ -22,20 +17,20 @@ class Seen:
         most: ids to remember at least; at most twice as many are.
     """
 
-    def __init__(self, most: int = 150_000) -> None:
+    def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._new: set[int] = set()
         self._old: set[int] = set()
 
-    def add(self, id: int) -> Sight:
-        """Remember an id; return what was known of it."""
-        if id in self._new:
-            return Sight.AGAIN
-        if len(self._new) >= self._most:
-            self.turn()
-        self._new.add(id)
-        return Sight.AGAIN_LATER if id in self._old else Sight.NEW
+    def __iter__(self) -> Iterator[int]:
+        yield from self._old
+        yield from self._new
 
-    def turn(self) -> None:
-        """Begin a new day: what came before may be billed again."""
-        self._old, self._new = self._new, set()
+    def add(self, id: int) -> bool:
+        """Remember an id; return whether it is new."""
+        if id in self._new or id in self._old:
+            return False
+        if len(self._new) >= self._most:
+            self._old, self._new = self._new, set()
+        self._new.add(id)
+        return True

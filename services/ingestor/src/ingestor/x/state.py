@@ -19,6 +19,7 @@ import orjson
 from ingestor import durable
 from ingestor.x import budget as budgets
 from ingestor.x.answers import Cause
+from ingestor.x.billed import Billed
 from ingestor.x.budget import Budget, Spent
 from ingestor.x.holes import Holes, restored, stored
 from ingestor.x.schedule import CAPACITY, Bucket
@@ -32,6 +33,9 @@ _OPENED_KEPT = 60
 # read in about a second. A crash counts at most so many too many, never too few.
 _LEAST_AHEAD, _MOST_AHEAD = 10, 500
 _AHEAD_SECONDS = 1.0
+# X's clock and ours differ. What is read so shortly after midnight may count on the day before
+# there, and again when it comes once more; so it does here.
+_DAY, _TURN_SECONDS = 86_400, 60
 
 
 class StateUnusable(TweetlogError):  # noqa: N818 - named for what is true of the folder
@@ -122,6 +126,13 @@ class State:
         }
         self._write("budget.json", document)
 
+    def save_billed(self, billed: Billed) -> None:
+        """Keep which Posts were counted."""
+        try:
+            billed.keep()
+        except OSError as reason:
+            raise _unusable(self.folder / "billed", reason) from None
+
     def close(self) -> None:
         """Let somebody else have the folder."""
         os.close(self._lock)
@@ -157,6 +168,9 @@ class State:
 class Ledger:
     """Counts Posts durably before more are read; safe for threads.
 
+    A Post counts once in a UTC day, as X bills it, by its id: what a search, a backfill or a
+    restart gives again is not paid again.
+
     What is on disk is never less than what was read: it counts some Posts ahead. After a crash
     these count as read, at most as many as usually come in a second and never more than 500.
     """
@@ -174,6 +188,7 @@ class Ledger:
         self._lock = threading.Lock()
         before = _read_as(_spent, document, state.folder / "budget.json")
         self._spent = before or budgets.nothing(self._now(), budget)
+        self._billed = Billed(state.folder / "billed", self._spent.day)
         self._block = _LEAST_AHEAD
         self._ahead = 0
         self._renewed = clock()
@@ -190,19 +205,28 @@ class Ledger:
         """Return how many Posts may still be read; None for any number."""
         return budgets.left(self.spent, self.budget)
 
-    def read(self, posts: int) -> int | None:
-        """Count Posts durably; return how many may still be read.
+    def read(self, *ids: int, unknown: int = 0) -> int | None:
+        """Count Posts durably that were read; return how many may still be read.
+
+        Args:
+            ids: of the Posts; those that this day has counted already do not count.
+            unknown: Posts besides whose ids could not be read.
 
         Raises:
-            StateUnusable: if they cannot be counted; they were not.
+            StateUnusable: if the count cannot be kept.
         """
         with self._lock:
             self._turn()
+            posts = unknown + sum(map(self._counts, ids))
             self._spent = self._spent.read(posts)
             self._ahead -= posts
             if self._ahead < 0:
                 self._renew()
             return budgets.left(self._spent, self.budget)
+
+    def _counts(self, id: int) -> bool:
+        """Whether a Post is billed that was just read."""
+        return self._clock() % _DAY < _TURN_SECONDS or self._billed.add(id)
 
     def at_least(self, days: Mapping[date, int], sums: Callable[..., tuple[int, int]]) -> bool:
         """Raise the count to what X says was read; return whether it was less.
@@ -232,7 +256,7 @@ class Ledger:
         """Keep the exact count."""
         with self._lock:
             self._ahead = 0
-            self._state.save_spent(self._spent, 0)
+            self._save()
 
     def _renew(self) -> None:
         now = self._clock()
@@ -242,12 +266,19 @@ class Ledger:
         )
         self._renewed = now
         self._ahead = self._block
+        self._save()
+
+    def _save(self) -> None:
+        """Keep the count, and only then whose it is."""
         self._state.save_spent(self._spent, self._ahead)
+        self._state.save_billed(self._billed)
 
     def _turn(self) -> None:
         """Begin a new day where one has begun."""
         if self._clock() >= self._turns:
-            self._spent = self._spent.at(self._now(), self.budget)
+            before, self._spent = self._spent, self._spent.at(self._now(), self.budget)
+            if self._spent.day != before.day:
+                self._billed.begin(self._spent.day)
             self._turns = (int(self._clock()) // 60 + 1) * 60.0
 
     def _now(self) -> datetime:
