@@ -1,9 +1,11 @@
 """Holes and their repair: what is recorded, what is asked of X, and what that proves."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ from ingestor.x.holes import (
     Hole,
     Holes,
     RuleRepair,
+    Searched,
     event,
     groups,
     owner,
@@ -171,19 +174,46 @@ def test_a_search_does_not_ask_for_what_x_refuses() -> None:
     assert repair.queries([a_hole()], [PLAIN], at(8 * 86_400)) == []
 
 
+def searched(rule: Existing, found: int = 0, recovered: int = 0, refused: str = "") -> Searched:
+    return Searched(rule.id, 100, 200, found, recovered, refused)
+
+
 def test_a_rule_that_search_sees_wholly_is_complete_after_it() -> None:
-    first = repair.result(a_hole(), [PLAIN], [(5, 3)], at(90))
+    first = repair.result(a_hole(searched=(searched(PLAIN, 5, 3),)), [PLAIN], at(90))
 
     assert (first.repair, first.complete, first.found, first.recovered) == (SEARCH, True, 5, 3)
     assert first.due == at(10 + 900)
 
-    second = repair.result(first, [PLAIN], [(6, 1)], at(950))
+    parts = (searched(PLAIN, 4, 1), searched(PLAIN, 2, 0))
+    second = repair.result(replace(first, searched=parts), [PLAIN], at(950))
     assert (second.found, second.recovered, second.due) == (6, 4, None)
     assert second.rules == (RuleRepair("1", PLAIN.tag, SEARCH, 6, 4, ""),)
+    assert first.searched == second.searched == ()
+
+
+@pytest.mark.parametrize(
+    ("end", "now", "due"),
+    [
+        ("12:00", "12:01", "12:15"),
+        ("12:00", "13:00", "12:15"),  # at once
+        ("23:50", "23:52", "23:58"),
+        ("23:57", "23:58", None),
+        ("23:59", "00:01", "00:14"),
+    ],
+)
+def test_a_second_search_is_on_the_same_day_since_x_bills_it_on_the_next(
+    end: str, now: str, due: str | None
+) -> None:
+    def moment(clock: str) -> datetime:
+        return datetime.fromisoformat(f"2026-11-{28 if clock < end else 27}T{clock}:00Z")
+
+    hole = replace(a_hole(), start=moment(end) - timedelta(seconds=9), end=moment(end))
+
+    assert repair.result(hole, [PLAIN], moment(now)).due == (moment(due) if due else None)
 
 
 def test_what_search_cannot_see_is_said_and_never_called_complete() -> None:
-    mended = repair.result(a_hole(), [PLAIN, WORD, SAMPLE], [(5, 3), (1, 0), (0, 0)], at(90))
+    mended = repair.result(a_hole(), [PLAIN, WORD, SAMPLE], at(90))
 
     assert not mended.complete
     assert mended.unseen == ("retweets", "matches in the text of a quoted Post")
@@ -192,17 +222,71 @@ def test_what_search_cannot_see_is_said_and_never_called_complete() -> None:
 
 
 def test_a_hole_that_no_rule_can_be_searched_for_is_not_repaired() -> None:
-    mended = repair.result(a_hole(), [SAMPLE], [(0, 0)], at(90))
+    mended = repair.result(a_hole(), [SAMPLE], at(90))
 
     assert (mended.repair, mended.complete, mended.due) == (NONE, False, None)
 
 
 def test_a_hole_without_any_rule_is_not_called_complete() -> None:
-    assert not repair.result(a_hole(), [], [], at(90)).complete
+    assert not repair.result(a_hole(), [], at(90)).complete
 
 
 def test_a_hole_that_search_reaches_only_in_part_says_so() -> None:
-    mended = repair.result(a_hole(), [PLAIN], [(1, 1)], at(7 * 86_400 - 500))
+    mended = repair.result(a_hole(), [PLAIN], at(7 * 86_400 - 500))
 
     assert not mended.complete
     assert "seven days" in mended.note
+
+
+def test_a_rule_that_search_refuses_is_told_and_the_others_count() -> None:
+    parts = (searched(PLAIN, 2, 1), searched(WORD, refused="HTTP 400: no such operator"))
+    mended = repair.result(a_hole(searched=parts), [PLAIN, WORD], at(90))
+
+    assert (mended.repair, mended.complete, mended.found) == (SEARCH, False, 2)
+    assert "rule tweetlog:word: search refuses it: HTTP 400: no such operator" in mended.note
+    assert [rule.repair for rule in mended.rules] == [SEARCH, NONE]
+    assert repair.queries([a_hole(searched=parts)], [WORD], at(90)) == []
+
+
+def test_only_what_was_not_searched_yet_is_searched() -> None:
+    (whole,) = repair.queries([a_hole()], [PLAIN], at(100))
+    middle = (whole.after_id + whole.before_id) // 2
+    part = Searched(PLAIN.id, middle, whole.before_id, 7, 7)
+
+    (rest,) = repair.queries([a_hole(searched=(part,))], [PLAIN], at(100))
+    assert (rest.after_id, rest.before_id) == (whole.after_id, middle + 1)
+    assert repair.queries([a_hole(searched=(part,))], [WORD], at(100))[0].before_id == (
+        whole.before_id
+    )
+    done = (part, Searched(PLAIN.id, whole.after_id, middle + 1))
+    assert repair.queries([a_hole(searched=done)], [PLAIN], at(100)) == []
+
+
+def test_what_one_hole_has_searched_another_one_near_it_has_not() -> None:
+    near = a_hole(60, 70)
+    (whole,) = repair.queries([near], [PLAIN], at(160))
+    old = a_hole(searched=(Searched(PLAIN.id, 0, 1 << 63),))
+
+    (query,) = repair.queries([old, near], [PLAIN], at(160))
+    assert (query.after_id, query.before_id) == (whole.after_id, whole.before_id)
+
+
+SPANS = st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda two: (min(two), max(two)))
+
+
+def ids(spans: Iterable[repair.Span]) -> list[int]:
+    return [id for after, before in spans for id in range(after + 1, before)]
+
+
+@given(SPANS, st.lists(SPANS, max_size=5))
+def test_what_is_left_is_every_id_that_was_not_searched_and_no_other_once(
+    whole: repair.Span, done: list[repair.Span]
+) -> None:
+    left = ids(repair.without(whole, done))
+
+    assert left == sorted(set(ids([whole])) - set(ids(done)))
+
+
+@given(st.lists(SPANS, max_size=6))
+def test_spans_that_overlap_become_one_with_the_same_ids(spans: list[repair.Span]) -> None:
+    assert ids(repair.joined(spans)) == sorted(set(ids(spans)))

@@ -57,8 +57,8 @@ def test_what_a_hole_has_hidden_is_found_and_published_as_the_stream_would_have(
 
     items = x.published()
     tweets = [event(item.what) for item in items if isinstance(item.what, Tweet)]
-    assert [one.id for one in tweets] == [str(an_id(3)), str(an_id(5))]
-    assert tweets[0].json() == {
+    assert [one.id for one in tweets] == [str(an_id(5)), str(an_id(3))]
+    assert tweets[1].json() == {
         "data": {"id": str(an_id(3)), "text": "found", "author_id": "7"},
         "includes": {"users": [{"id": "7", "username": "somebody"}]},
         "matching_rules": [{"id": "11", "tag": "tweetlog:plain"}],
@@ -215,20 +215,111 @@ def test_a_refusal_is_tried_again_after_the_wait_that_its_cause_has(tmp_path: Pa
     assert gap_events(x.published())[-1]["repair"] == "search"
 
 
-def test_what_was_found_before_a_refusal_is_kept_and_counted_once(tmp_path: Path) -> None:
-    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3, n) for n in range(150)])
+def refuse_at(search: FakeSearch, request: int, cause: Cause) -> None:
+    search.before = lambda: (
+        search.refusals.append(refusal(cause)) if len(search.asked) == request else None
+    )
+
+
+def test_after_a_refused_page_it_goes_on_with_that_page(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3, n) for n in range(250)])
     mender = a_mender(x, search)
     x.clock.to(90)
-    search.before = lambda: (
-        search.refusals.append(refusal(Cause.NETWORK)) if len(search.asked) == 2 else None
-    )
+    refuse_at(search, 2, Cause.NETWORK)
     mender.mend()
     x.clock.to(120)
     mender.mend()
 
     items = x.published()
+    assert sum(isinstance(item.what, Tweet) for item in items) == 250
+    assert gap_events(items)[-1].items() >= {"found": 250, "recovered": 250}.items()
+    assert len(search.asked) == 4  # the refused one, and each page once
+    assert search.asked[2][1]["until_id"] == an_id(3, 150)
+    assert x.ledger.spent.today == 250
+
+
+def test_a_refused_rule_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3)])
+    mender = a_mender(x, search, BOTH, A_RULE)
+    search.refusals = [refusal(Cause.REQUEST)]
+    x.clock.to(90)
+    mender.mend()
+
+    (*_, gap) = gap_events(x.published())
+    assert [(one["repair"], one["found"]) for one in gap["rules"]] == [("none", 0), ("search", 1)]
+    assert "rule tweetlog:word: search refuses it: told to: bad_request" in gap["note"]
+    assert not gap["complete"]
+
+
+def test_a_repair_goes_on_after_a_crash_where_the_broker_has_its_tweets(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3, n) for n in range(150)])
+    x.clock.to(90)
+    refuse_at(search, 2, Cause.NETWORK)
+    a_mender(x, search).mend()
+    published = x.published()
+
+    again = x.again()
+    again.gaps.recover()
+    again.clock.to(120)
+    a_mender(again, search).mend()
+    items = again.published()
+
+    assert [len(asked[1]) and asked[1]["until_id"] for asked in search.asked[2:]] == [an_id(3, 50)]
+    tweets = [one for one in (*published, *items) if isinstance(one.what, Tweet)]
+    assert len(tweets) == 150
+    assert gap_events(items)[-1].items() >= {"found": 150, "recovered": 150}.items()
+
+
+def test_a_repair_begins_anew_after_a_crash_that_has_cost_its_tweets(tmp_path: Path) -> None:
+    x, search = with_a_hole(Offline(tmp_path)), FakeSearch([an_id(3, n) for n in range(150)])
+    x.clock.to(90)
+    refuse_at(search, 2, Cause.NETWORK)
+    a_mender(x, search).mend()
+
+    again = x.again()
+    again.gaps.recover()
+    again.clock.to(120)
+    a_mender(again, search).mend()
+
+    items = again.published()
     assert sum(isinstance(item.what, Tweet) for item in items) == 150
     assert gap_events(items)[-1].items() >= {"found": 150, "recovered": 150}.items()
+
+
+def test_what_is_read_again_the_same_day_is_not_counted_again_not_even_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    x = Offline(tmp_path)
+    for number in range(30):
+        x.intake.line(a_line(an_id(-5, number)))
+    with_a_hole(x)
+    x.ledger.close()
+
+    again = x.again()
+    again.gaps.recover()
+    again.clock.to(90)
+    a_mender(again, FakeSearch([an_id(-5, n) for n in range(30)] + [an_id(3)])).mend()
+
+    assert again.ledger.spent.today == 31
+    # The ones of before are published again: nobody knows whether the broker has them.
+    assert sum(isinstance(item.what, Tweet) for item in again.published()) == 31
+
+
+def test_a_repair_that_the_budget_breaks_off_is_not_paid_again_the_next_day(
+    tmp_path: Path,
+) -> None:
+    x = with_a_hole(Offline(tmp_path, Budget(per_day=400)))
+    search = FakeSearch([an_id(3, n) for n in range(500)])
+    mender = a_mender(x, search)
+    x.clock.to(90)
+    mender.mend()
+    x.published()
+    assert x.ledger.spent.today == 300
+    x.clock.to(12 * 3600 + 100)
+    mender.mend()
+
+    assert x.ledger.spent.today == 200
+    assert gap_events(x.published())[-1].items() >= {"found": 500, "recovered": 500}.items()
 
 
 def test_a_repair_leaves_a_quarter_of_the_budget_to_the_stream(tmp_path: Path) -> None:
@@ -241,9 +332,10 @@ def test_a_repair_leaves_a_quarter_of_the_budget_to_the_stream(tmp_path: Path) -
 
     assert x.ledger.spent.today == 300
     assert x.ledger.left() == 100
+    x.published()
     (hole,) = x.known()
     assert hole.due == at(12 * 3600)
-    assert hole.recovered == 300
+    assert [part.recovered for part in hole.searched] == [300]
 
 
 def test_a_page_is_no_larger_than_what_may_be_spent(tmp_path: Path) -> None:

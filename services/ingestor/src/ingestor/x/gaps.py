@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from ingestor.capture import Stated
 from ingestor.x import repair
 from ingestor.x.buffer import Buffer, Item
-from ingestor.x.holes import BACKFILL, PENDING, Hole, event
+from ingestor.x.holes import BACKFILL, PENDING, Hole, Searched, event
 from ingestor.x.metrics import Metrics
 from ingestor.x.state import State
 
@@ -159,6 +159,7 @@ class Gaps:
                             complete=True,
                             found=found,
                             recovered=recovered,
+                            searched=(),
                             due=None,
                         )
                     )
@@ -175,11 +176,28 @@ class Gaps:
         with self._lock:
             self._repaired(hole)
 
+    def advance(self, searched: Mapping[datetime, tuple[Searched, ...]]) -> None:
+        """Note how far the search for some holes has come, once the broker has what it found.
+
+        A crash before that costs the tweets, and they are searched for again.
+        """
+        self._buffer.when_published(partial(self._advanced, searched))
+
+    def _advanced(self, searched: Mapping[datetime, tuple[Searched, ...]]) -> None:
+        with self._lock:
+            for start, parts in searched.items():
+                hole = self._state.holes.of(start)
+                if hole is not None:
+                    self._state.holes.put(replace(hole, searched=parts))
+            self._state.save_holes()
+
     def postpone(self, holes: Sequence[Hole], until: datetime) -> None:
         """Look at some holes again later."""
         with self._lock:
-            for hole in holes:
-                self._state.holes.put(replace(hole, due=until))
+            for one in holes:
+                hole = self._state.holes.of(one.start)
+                if hole is not None:
+                    self._state.holes.put(replace(hole, due=until))
             self._state.save_holes()
 
     def _repaired(self, hole: Hole) -> None:

@@ -35,6 +35,26 @@ class RuleRepair:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search has read for a rule so far, so that nothing is read again after a refusal.
+
+    Attributes:
+        rule: its id.
+        after_id, before_id: everything between these ids was read, without the two themselves.
+        found: tweets of the hole in it.
+        recovered: those of them that nothing else has brought.
+        refused: why X does not take the rule as a query, if it does not.
+    """
+
+    rule: str
+    after_id: int
+    before_id: int
+    found: int = 0
+    recovered: int = 0
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """A time without proof that everything that came is kept.
 
@@ -50,6 +70,7 @@ class Hole:
         recovered: tweets only the repair brought.
         unseen: what the repair cannot see.
         rules: the same for each rule.
+        searched: how far the search has come that is under way.
         passes: how many searches for it are done.
         due: when the next one is, or it is tried again; None if there is none.
         revision: of the newest statement.
@@ -67,6 +88,7 @@ class Hole:
     recovered: int = 0
     unseen: tuple[str, ...] = ()
     rules: tuple[RuleRepair, ...] = ()
+    searched: tuple[Searched, ...] = ()
     passes: int = 0
     due: datetime | None = None
     revision: int = 0
@@ -139,6 +161,7 @@ def restored(document: Mapping[str, Any]) -> Hole:
         values[name] = datetime.fromisoformat(moment) if moment else None
     values["unseen"] = tuple(values["unseen"])
     values["rules"] = tuple(RuleRepair(**rule) for rule in values["rules"])
+    values["searched"] = tuple(Searched(**part) for part in values.get("searched", ()))
     return Hole(**values)
 
 
@@ -160,7 +183,8 @@ class Holes:
             return hole
         known = self.of(start)
         if known is not None:  # a crash came between its end and the note that we had heard more
-            return self.put(known.changed(end=None, seen=max(start, now), repair=OPEN, due=None))
+            seen = max(start, now)
+            return self.put(known.changed(end=None, seen=seen, repair=OPEN, searched=(), due=None))
         hole = Hole(start, None, max(start, now), cause)
         self.known.append(hole)
         return hole

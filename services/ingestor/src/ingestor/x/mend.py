@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from ingestor.x import repair
 from ingestor.x.answers import Cause, Ended, Refused
 from ingestor.x.buffer import Buffer, Item
 from ingestor.x.gaps import Gaps
-from ingestor.x.holes import Hole, groups, owner
+from ingestor.x.holes import Hole, Searched, groups, owner
 from ingestor.x.intake import Intake
 from ingestor.x.metrics import Metrics
 from ingestor.x.repair import Query
@@ -33,6 +33,8 @@ _LEAST, _MOST = 10, 100
 # What a repair leaves of a day's budget to the stream.
 _LEFT_TO_THE_STREAM = 0.25
 _LOOK_SECONDS = 0.5
+# Higher than every id.
+_NO_ID = 1 << 70
 
 
 class Search(Protocol):
@@ -48,20 +50,6 @@ class _Stopped(Exception):  # noqa: N818 - never leaves this module
 
 class _Dear(Exception):  # noqa: N818 - never leaves this module
     """What is left of the budget is the stream's."""
-
-
-@dataclass(slots=True)
-class _Found:
-    """What the searches for a group of holes found: for each rule and hole, all and new ones."""
-
-    counts: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, rule: str, hole: int, *, new: bool) -> None:
-        found, recovered = self.counts.get((rule, hole), (0, 0))
-        self.counts[rule, hole] = found + 1, recovered + new
-
-    def of(self, rules: Sequence[Existing], hole: int) -> list[tuple[int, int]]:
-        return [self.counts.get((rule.id, hole), (0, 0)) for rule in rules]
 
 
 class Mender:
@@ -114,6 +102,9 @@ class Mender:
         self._speed = speed
         self._clock = clock
         self._failures = Failures()
+        # How far the searches have come that are under way, by their holes; what the broker has
+        # of it is kept with the hole.
+        self._searched: dict[_Key, tuple[Searched, ...]] = {}
 
     def run(self) -> None:
         """Fill holes as they become due, until a stop."""
@@ -148,41 +139,97 @@ class Mender:
         return ""
 
     def _fill(self, group: Sequence[Hole]) -> None:
-        rules, found = self._rules(), _Found()
+        """Search for what some holes have hidden, from where it was left."""
+        for hole in group:
+            self._searched.setdefault(_key(hole), hole.searched)
+        rules = self._rules()
         try:
-            for query in repair.queries(group, rules, self._now, speed=self._speed):
-                self._search(query, group, found)
+            for query in repair.queries(self._as_far(group), rules, self._now, speed=self._speed):
+                self._search(query, group)
         except Refused as reason:
-            self._later(group, found, self._after(reason.ended))
+            self._gaps.postpone(group, self._after(reason.ended))
         except _Dear:
             spent, budget = self._ledger.spent, self._ledger.budget
-            self._later(group, found, budgets.resumes(spent, budget))
+            self._gaps.postpone(group, budgets.resumes(spent, budget))
         except _Stopped:
-            self._later(group, found, self._now)
+            return
         else:
             self._failures = Failures()
-            for number, hole in enumerate(group):
-                counts = found.of(rules, number)
-                mended = repair.result(hole, rules, counts, self._now)
+            for hole in self._as_far(group):
+                mended = repair.result(hole, rules, self._now)
                 log.info(
                     "searched for what the hole of %s hid: %d found, %d of them new%s",
                     events.rfc3339(hole.start),
-                    sum(one for one, _ in counts),
-                    sum(new for _, new in counts),
+                    mended.found,
+                    mended.recovered - hole.recovered,
                     "" if mended.complete else f"; not seen: {_unseen(mended)}",
                 )
                 self._gaps.searched(mended)
+                del self._searched[_key(hole)]
 
-    def _search(self, query: Query, group: Sequence[Hole], found: _Found) -> None:
-        for page in self._pages(query):
-            self._metrics.searches.inc()
-            for tweet, document in self._tweets(page, query.rule):
-                id = int(tweet.id)
-                new = self._intake.tweet(id, document, streamed=False)
-                found.add(query.rule.id, owner(group, id), new=new)
-                if new:
-                    self._metrics.recovered.inc()
-                    self._hand_on(Item(tweet, None, self._clock()))
+    def _as_far(self, group: Sequence[Hole]) -> list[Hole]:
+        """Return holes with what was searched for them by now."""
+        return [replace(hole, searched=self._searched[_key(hole)]) for hole in group]
+
+    def _search(self, query: Query, group: Sequence[Hole]) -> None:
+        """Search for a rule, and note after each page how far it has come: newest come first."""
+        try:
+            for page in self._pages(query):
+                self._metrics.searches.inc()
+                counts, lowest = self._read(page, query.rule, group)
+                last = not members(page, "meta").get("next_token")
+                after = query.after_id if last else min(lowest - 1, query.before_id - 1)
+                self._note(query, group, counts, after)
+        except Refused as reason:
+            if reason.ended.cause is not Cause.REQUEST:
+                raise
+            # X will not take it later either; the other rules are searched for all the same.
+            log.error("search: rule %s: %s", query.rule.tag, reason.ended.detail)  # noqa: TRY400 - the line says it all
+            self._note(query, group, {}, query.before_id - 1, refused=reason.ended.detail)
+
+    def _read(
+        self, page: Mapping[str, Any], rule: Existing, group: Sequence[Hole]
+    ) -> tuple[dict[int, tuple[int, int]], int]:
+        """Hand on the new tweets of a page; return the counts for each hole, and the lowest id."""
+        counts: dict[int, tuple[int, int]] = {}
+        lowest = _NO_ID
+        for tweet, document in self._tweets(page, rule):
+            id = int(tweet.id)
+            lowest = min(lowest, id)
+            new = self._intake.tweet(id, document, streamed=False)
+            number = owner(group, id)
+            found, recovered = counts.get(number, (0, 0))
+            counts[number] = found + 1, recovered + new
+            if new:
+                self._metrics.recovered.inc()
+                self._hand_on(Item(tweet, None, self._clock()))
+        return counts, lowest
+
+    def _note(
+        self,
+        query: Query,
+        group: Sequence[Hole],
+        counts: Mapping[int, tuple[int, int]],
+        after: int,
+        refused: str = "",
+    ) -> None:
+        """Note that a search has come down to an id."""
+        for number, hole in enumerate(group):
+            before = self._searched[_key(hole)]
+            part = next(
+                (one for one in before if one.rule == query.rule.id and _goes_on(one, query)),
+                Searched(query.rule.id, query.before_id - 1, query.before_id),
+            )
+            found, recovered = counts.get(number, (0, 0))
+            longer = replace(
+                part,
+                after_id=min(part.after_id, after),
+                found=part.found + found,
+                recovered=part.recovered + recovered,
+                refused=refused,
+            )
+            self._searched[_key(hole)] = (*(one for one in before if one is not part), longer)
+        self._gaps.advance({hole.start: self._searched[_key(hole)] for hole in group})
 
     def _pages(self, query: Query) -> Iterator[Mapping[str, Any]]:
         params: dict[str, Any] = {
@@ -239,18 +286,22 @@ class Mender:
         log.log(level, "search: %s; again in %.0f s", ended.detail, decision.wait / self._speed)
         return self._now + timedelta(seconds=decision.wait) / self._speed
 
-    def _later(self, group: Sequence[Hole], found: _Found, until: datetime) -> None:
-        """Keep what was found so far, and go on later."""
-        rules = self._rules()
-        kept = [
-            replace(hole, recovered=hole.recovered + sum(n for _, n in found.of(rules, number)))
-            for number, hole in enumerate(group)
-        ]
-        self._gaps.postpone(kept, until)
-
     @property
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+# A hole as it is until something new is stated of it.
+_Key = tuple[datetime, int]
+
+
+def _key(hole: Hole) -> _Key:
+    return hole.start, hole.revision
+
+
+def _goes_on(part: Searched, query: Query) -> bool:
+    """Whether a query reads on where a part ends, or is the one that made it."""
+    return query.before_id in (part.before_id, part.after_id + 1)
 
 
 def _unseen(hole: Hole) -> str:
