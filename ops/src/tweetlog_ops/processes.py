@@ -104,6 +104,11 @@ class Process:
             self._process.kill()
             return self._process.wait()
 
+    def result(self) -> Mapping[str, object]:
+        """Return the JSON object that the program printed last; empty if there is none."""
+        lines = self._out.read_text(errors="replace").splitlines()
+        return next((said for said in map(_said, reversed(lines)) if said), {})
+
     def complaint(self) -> str:
         """Return the last line that tells a person what is wrong; empty if there is none."""
         complaints = (_complaint(line) for line in reversed(self._log_lines()))

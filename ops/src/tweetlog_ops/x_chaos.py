@@ -5,7 +5,7 @@ from typing import Any
 
 from tweetlog_ops import lab, x_proof
 from tweetlog_ops.fault import Fault
-from tweetlog_ops.feeds import X_API
+from tweetlog_ops.feeds import INGESTOR, X_API
 from tweetlog_ops.pipeline import Pipeline
 from tweetlog_ops.run import proof_against_x
 from tweetlog_ops.x_proof import XVerdict
@@ -70,16 +70,21 @@ class Outcome:
         verdict: what matched, against what came.
         connects: of the stream, as X saw them.
         most_connects: in any window in which X counts them.
+        billed: tweets that X counts as read.
+        counted: tweets that the ingestor has counted as paid for.
     """
 
     verdict: XVerdict
     connects: int
     most_connects: int
+    billed: int
+    counted: int
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost and X's limit was kept."""
-        return self.verdict.clean and self.most_connects <= MOST_CONNECTS
+        """Whether nothing was lost, X's limit was kept, and nothing was paid without a count."""
+        within = self.most_connects <= MOST_CONNECTS and self.billed <= self.counted
+        return self.verdict.clean and within
 
 
 def proof(pipeline: Pipeline, source: XSource) -> Outcome:
@@ -88,7 +93,10 @@ def proof(pipeline: Pipeline, source: XSource) -> Outcome:
     moments = [float(entry["time"]) for entry in log]
     window = WINDOW_SECONDS / source.speed
     most = x_proof.most_in_a_row(moments, window)
-    return Outcome(proof_against_x(pipeline), len(moments), most)
+    billed = sum(lab.stats(pipeline.x.x_control).get("billed", {}).values())
+    summary = pipeline.processes()[INGESTOR].result()
+    counted = int(str(summary.get("posts_this_month", 0)))
+    return Outcome(proof_against_x(pipeline), len(moments), most, billed, counted)
 
 
 def report(outcome: Outcome) -> str:
@@ -96,4 +104,5 @@ def report(outcome: Outcome) -> str:
     return x_proof.report(outcome.verdict) + (
         f"connects: {outcome.connects:,}, at most {outcome.most_connects} in a window of X's "
         f"limit of {MOST_CONNECTS}\n"
+        f"read: X bills {outcome.billed:,} Posts, the ingestor has counted {outcome.counted:,}\n"
     )
