@@ -96,6 +96,7 @@ class Ingest:
         self._speed = speed
         self._dollars = settings.post_dollars
         self._hurry = threading.Event()
+        self._over = threading.Event()
         self._stopping = 0.0
         self._failed: list[BaseException] = []
         self._threads: list[threading.Thread] = []
@@ -172,12 +173,12 @@ class Ingest:
             listener = self._start("listen", self._loop.run)
             mender = self._start("repair", self._mender.run)
             self._start("upkeep", self._upkeep.run)
-            self._start("watch", self._watch)
+            watcher = self._start("watch", self._watch)
             try:
                 self._publish(over=lambda: self._is_over(listener, mender))
             finally:
                 self._stop.set()
-                self._close(listener)
+                self._close(listener, watcher)
         if self._failed:
             raise self._failed[0]
         spent = self._ledger.spent
@@ -238,7 +239,7 @@ class Ingest:
     def _watch(self) -> None:
         """Look after time: silence, budget, holes, and the stop itself."""
         told = stopping = 0.0
-        while True:
+        while not self._over.is_set():
             now = time.monotonic()
             if self._tweets is not None and self._intake.tweets >= self._tweets:
                 self._stop.set()
@@ -275,10 +276,13 @@ class Ingest:
         waited = time.monotonic() - self._stopping > _CLOSE_SECONDS
         return waited or not any(thread.is_alive() for thread in threads)
 
-    def _close(self, listener: threading.Thread) -> None:
+    def _close(self, listener: threading.Thread, watcher: threading.Thread) -> None:
         """Keep everything that was not published, and how far it came."""
         self._loop.kick(Ended(Cause.SHUTDOWN, "told to stop"))
         listener.join(_CLOSE_SECONDS)
+        # It writes down as well how far it came, and that this is no planned end.
+        self._over.set()
+        watcher.join(_GRACE_SECONDS)
         ended = not self._buffer.empty and self._buffer.save()
         if ended:
             log.error("%d tweets found no room in the spill; the hole says so", ended)
