@@ -126,6 +126,25 @@ def test_a_topic_that_takes_nothing_is_one_line_and_the_replay_goes_on_later(
 
 
 @pytest.mark.slow
+def test_a_replay_whose_servers_went_away_goes_on_with_its_own(live: UnderWay) -> None:
+    pipeline = live.pipeline
+    with pipeline.under_way("--rate", "40", command="replay") as replay:
+        replay.await_replayed(40)
+        stopped = live.interrupted()
+        broken = replay.ended()
+
+    resumed = pipeline.replay("--resume")
+
+    assert stopped.code == 130
+    assert broken.code == 1
+    assert "`tweetlog replay --data-dir" in broken.err.splitlines()[-1]
+    assert "--resume` goes on from there" in broken.err.splitlines()[-1]
+    assert "Traceback" not in broken.err
+    assert resumed.code == 0, resumed.err
+    assert fates(resumed.out)["unchanged"] == expected(TWEETS).tweets
+
+
+@pytest.mark.slow
 def test_a_replay_killed_again_and_again_beside_what_is_live_ends_as_if_made_anew(
     live: UnderWay, newer: Path
 ) -> None:

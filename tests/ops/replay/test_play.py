@@ -164,5 +164,5 @@ def test_a_replay_is_not_resumed_by_another_version() -> None:
 def test_a_lane_that_does_not_answer_is_one_line() -> None:
     table = Table(lane=ALane([]))
 
-    with pytest.raises(CommandError, match="does not answer: of 3 events nothing came out"):
+    with pytest.raises(CommandError, match="does not answer: of 4 events nothing came out"):
         table.play(a_record(), AList(*(a_message(n) for n in range(8))))

@@ -129,8 +129,8 @@ class LaneProbe:
 @contextmanager
 def probe(
     project: str, topic: str, replay: str, *, patience: float, stop: threading.Event
-) -> Iterator[LaneProbe]:
-    """Look at what a topic takes of this replay, while inside.
+) -> Iterator[LaneProbe | None]:
+    """Look at what a topic takes of this replay, while inside; None for who may not subscribe.
 
     Args:
         project: the project.
@@ -140,12 +140,22 @@ def probe(
         stop: ends a look early.
     """
     name = f"projects/{project}/subscriptions/{replay}-probe"
-    chosen = f'attributes."ce-replayid" = "{replay}"'
-    with (
-        _subscriber() as subscriber,
-        _own(subscriber, name, f"projects/{project}/topics/{topic}", only=chosen),
-    ):
-        yield LaneProbe(subscriber, name, patience=patience, stop=stop)
+    only = f'attributes."ce-replayid" = "{replay}"'
+    request = _request(name, f"projects/{project}/topics/{topic}", only=only)
+    with _subscriber() as subscriber:
+        try:
+            subscriber.create_subscription(request=request)
+        except exceptions.AlreadyExists:
+            pass  # left by one that was killed
+        except exceptions.PermissionDenied:
+            yield None
+            return
+        except exceptions.GoogleAPIError as reason:
+            raise CommandError(f"topic {topic}: {_first_line(reason)}") from None
+        try:
+            yield LaneProbe(subscriber, name, patience=patience, stop=stop)
+        finally:
+            _remove(subscriber, name)
 
 
 class TopicLog:
@@ -258,21 +268,6 @@ def pulled(subscriber: SubscriberClient, path: str, *, most: int) -> Sequence[Pu
         return ()
     except exceptions.GoogleAPIError as reason:
         raise CommandError(f"{path}: {_first_line(reason)}") from None
-
-
-@contextmanager
-def _own(subscriber: SubscriberClient, name: str, topic: str, *, only: str) -> Iterator[None]:
-    """Have a subscription while inside."""
-    try:
-        subscriber.create_subscription(request=_request(name, topic, only=only))
-    except exceptions.AlreadyExists:
-        pass  # left by one that was killed
-    except exceptions.GoogleAPIError as reason:
-        raise CommandError(f"{topic}: {_first_line(reason)}") from None
-    try:
-        yield
-    finally:
-        _remove(subscriber, name)
 
 
 def _request(name: str, topic: str, *, only: str = "") -> types.Subscription:

@@ -82,22 +82,22 @@ def play(
     """
     coming = source.read(record.done.position)
     answered = hands.probe is None
-    began = hands.clock()
+    began = ended = hands.clock()
     while batch := _batch(coming, pace.batch if answered else 1):
-        started = hands.clock()
         sent = [one for one in batch if one and not one.covered]
-        hands.wait(pace.wait(len(sent), started))
+        hands.wait(pace.wait(len(sent), hands.clock()))
         if hands.stopped():
             return record
         hands.topic.publish([_replayed(one, record.replay) for one in sent])
-        record = _after(record, batch, hands.clock() - started)
+        last, ended = ended, hands.clock()
+        record = _after(record, batch, ended - last)
         hands.keep(record)
         source.settle()
         hands.show(record)
         if not answered and hands.probe and _is_enriched(sent):
             record, answered = _asked(record, hands.probe, version)
             hands.keep(record)
-            if not answered and hands.clock() - began > hands.patience:
+            if not answered and ended - began > hands.patience:
                 raise CommandError(_silent(record, hands.patience))
     record = replace(record, published_all=True)
     hands.keep(record)

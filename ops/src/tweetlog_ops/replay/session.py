@@ -4,6 +4,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -213,7 +214,7 @@ class _Session:
                 self._progress.say(f"stopped: {self._how_to_go_on(record)}")
                 return _INTERRUPTED
             self._progress.close(record)
-            self._settle(record)
+            record = self._settled(record)
             if self._stop.is_set():
                 self._progress.say(f"stopped: {self._how_to_go_on(record)}")
                 return _INTERRUPTED
@@ -229,15 +230,7 @@ class _Session:
                 f"projects/{site.project}/topics/{REPLAY.raw}", patience=asked.patience
             )
             stack.callback(topic.close)
-            probe = stack.enter_context(
-                edge.probe(
-                    site.project,
-                    REPLAY.enriched,
-                    record.replay,
-                    patience=min(_ONE_LOOK_SECONDS, asked.patience),
-                    stop=self._stop,
-                )
-            )
+            probe = stack.enter_context(self._probe(record))
             hands = Hands(
                 topic=topic,
                 keep=self._file.keep,
@@ -253,6 +246,22 @@ class _Session:
         if record.published_all and record.source != RAW_EVENTS:
             edge.remove_log(site.project, record.replay)
         return record
+
+    @contextmanager
+    def _probe(self, record: Record) -> Iterator[edge.LaneProbe | None]:
+        """Look at what comes out of the lane, if one may."""
+        asked = self._asked
+        with edge.probe(
+            self._site.project,
+            REPLAY.enriched,
+            record.replay,
+            patience=min(_ONE_LOOK_SECONDS, asked.patience),
+            stop=self._stop,
+        ) as found:
+            if found is None and (asked.version is not None or record.version is not None):
+                line = "no permission to subscribe to the lane: its version cannot be told; "
+                raise CommandError(line + "leave --version out, or ask for roles/pubsub.editor")
+            yield found
 
     @contextmanager
     def _source(self, record: Record) -> Iterator[Source]:
@@ -272,8 +281,14 @@ class _Session:
         ) as log:
             yield Tombstones(log, self._ask, chosen)
 
-    def _settle(self, record: Record) -> None:
-        """Wait until what was published has come through the lane."""
+    def _settled(self, record: Record) -> Record:
+        """Wait until what was published has come through the lane; return what that took, too."""
+        began = time.monotonic()
+        self._await_lane(record)
+        seconds = record.done.seconds + time.monotonic() - began
+        return replace(record, done=replace(record.done, seconds=seconds))
+
+    def _await_lane(self, record: Record) -> None:
         lanes = (
             (*REPLAY.subscriptions, SHADOW)
             if shadows.found(self._site.project)
@@ -315,7 +330,8 @@ class _Session:
         sys.stdout.write(
             f"\nreplay {record.replay}: {done.published:,} events{by} into {record.table}"
             f"{f', {others:,} of them no tweets' if others else ''}"
-            f"{f'; {done.covered:,} passed over' if done.covered else ''}\n\n{report(found)}"
+            f"{f'; {done.covered:,} passed over' if done.covered else ''}, "
+            f"in {done.seconds:,.1f} s\n\n{report(found)}"
         )
         if verdict:
             sys.stdout.write(f"\n{verdict_report(verdict)}")
