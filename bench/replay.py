@@ -99,7 +99,8 @@ def rate(asked: argparse.Namespace) -> None:
         starting = _cpu(lambda: tweetlog("replay", *data, "--ids", str(ids)))
         for _ in range(asked.runs):
             said: list[str] = []
-            spent = _cpu(lambda said=said: said.append(tweetlog("replay", *data)))
+            whole = ("replay", *data, "--rate", "0")
+            spent = _cpu(lambda said=said, whole=whole: said.append(tweetlog(*whole)))
             events, seconds = replayed(said[0])
             each = 1000 * (spent - starting) / events
             print(

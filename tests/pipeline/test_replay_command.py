@@ -218,6 +218,13 @@ def test_a_shadow_stays_as_fresh_as_what_is_live_and_takes_its_place(
         "tweets_v2",
         "tweets",
     ]
+    gone = before[0]["tweet_id"]
+    deleted = pipeline.command("delete", "--ids", gone)
+    assert deleted.code == 0, deleted.err
+    for table in ("tweets", "tweets_v2"):
+        left = f"SELECT COUNT(*) FROM {table} WHERE tweet_id = '{gone}'"  # noqa: S608 - digits
+        assert pipeline.value(left) == 0
+    assert pipeline.command("delete", "--certificate").code == 0
     in_use = pipeline.command("retire", "tweets")
     assert in_use.code == 2
     assert "tweets is what is shown" in in_use.err

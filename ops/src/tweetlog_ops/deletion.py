@@ -9,7 +9,7 @@ from pathlib import Path
 from tweetlog import events
 from tweetlog.envelope import Envelope
 from tweetlog_ops.errors import CommandError
-from tweetlog_ops.lane import LIVE, STORES
+from tweetlog_ops.lane import LIVE
 from tweetlog_ops.message import carrying
 from tweetlog_ops.publishing import Publisher
 from tweetlog_ops.site import Site
@@ -134,13 +134,13 @@ def delete(site: Site, batches: Sequence[Batch], *, at: datetime | None = None) 
     Raises:
         CommandError: if something cannot be reached; repeating it goes on.
     """
-    site.start(LIVE)
+    site.start_live()
     with Publisher(site.project) as publisher:
         for one in batches:
             time_ = at or _begun(site, one) or datetime.now(UTC)
             for some in _chunks(one.ids):
                 publisher.publish([carrying(e, LIVE.raw) for e in tombstones(one, some, time_)])
-    site.drain(*LIVE.subscriptions, *STORES)
+    site.drain(*site.live_subscriptions())
     for one in batches:
         _await_loaded(site, one)
     return sweep(site, since=_since(batches))

@@ -21,7 +21,7 @@ from tweetlog_ops.applying import to_apply
 from tweetlog_ops.data_dir import DataDir, Running
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.keeping import Kept, kept, layout_of
-from tweetlog_ops.lane import LIVE, REPLAY, Lane
+from tweetlog_ops.lane import LIVE, REPLAY, SHADOW, STORES, Lane
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.serving import CURRENT
@@ -59,6 +59,25 @@ class Site:
         shadow = self.check_lane(table) if lane is REPLAY else None
         if self.local:
             self.local.start(lane, self.kept(table), enricher, shadow=bool(shadow))
+
+    def start_live(self) -> None:
+        """Have everything take that takes what is live: the live lane, and that of a shadow."""
+        self.start(LIVE)
+        shadow = shadows.found(self.project)
+        if shadow:
+            self.start(REPLAY, table=shadow.into, enricher=self.noted_enricher())
+
+    def live_subscriptions(self) -> tuple[str, ...]:
+        """Return the subscriptions by which what is live gets into tables."""
+        shadow = (SHADOW, *REPLAY.subscriptions) if shadows.found(self.project) else ()
+        return (*LIVE.subscriptions, *shadow, *STORES)
+
+    def lane_of(self, table: str) -> Lane | None:
+        """Return the lane whose loader upserts into a table of tweets; None if none does."""
+        shadow = shadows.found(self.project)
+        if shadow and table == shadow.into:
+            return REPLAY
+        return LIVE if self.kept() == Kept(table, "upsert") else None
 
     def check_lane(self, table: str | None) -> shadows.Shadow | None:
         """Return the shadow that there is.

@@ -14,8 +14,9 @@ import orjson
 
 from tweetlog import events
 from tweetlog.envelope import Envelope
+from tweetlog_ops import shadow as shadows
 from tweetlog_ops.answers import plain
-from tweetlog_ops.lane import LIVE, REPLAY, STORES
+from tweetlog_ops.lane import LIVE, REPLAY, Lane
 from tweetlog_ops.message import Message, carrying
 from tweetlog_ops.publishing import Publisher
 from tweetlog_ops.redaction import Gone, authored, covered, has_position, redacted
@@ -271,8 +272,9 @@ class _Sweep:
     def _tables(self) -> bool:
         again = False
         for table in self._tables_of_tweets():
-            if table == "tweets":
-                again |= self._delete_by_loader(table) | self._unplace_by_loader(table)
+            lane = self.site.lane_of(table)
+            if lane:
+                again |= self._delete_by_loader(table, lane) | self._unplace_by_loader(table)
             else:
                 again |= self._change(table, _DELETE.format(table=table), {})
                 again |= self._change(table, _UNPLACE.format(table=table), {})
@@ -285,7 +287,7 @@ class _Sweep:
         existing = self.site.warehouse.existing()
         return sorted(name for name in tables if needed <= set(existing[name]))
 
-    def _delete_by_loader(self, table: str) -> bool:
+    def _delete_by_loader(self, table: str, lane: Lane) -> bool:
         """Send the tombstones of rows that are there again: BigQuery forgets after two days."""
         rows = self._rows(_ROWS.format(table=table), {})
         tombstones = [_tombstone(row["tweet_id"], row) for row in rows]
@@ -293,23 +295,26 @@ class _Sweep:
         # A tombstone that is new goes by the log; one that is there already, to the loader alone.
         self._publish([one for one in tombstones if one.subject in fresh])
         again = [one for one in tombstones if one.subject not in fresh]
-        self._send([carrying(one, LIVE.enriched) for one in again])
+        self._send([carrying(one, lane.enriched) for one in again])
         self.swept.count(table, len(rows))
         return bool(rows)
 
     def _unplace_by_loader(self, table: str) -> bool:
         """Send the raw events without their position once more: they outrank what is there."""
         ids = [row["tweet_id"] for row in self._rows(_PLACED.format(table=table), {})]
+        # While there is a shadow, the replay lane writes to it alone: both get it as live.
+        to = LIVE.raw if shadows.found(self.site.project) else REPLAY.raw
         messages = []
         for some in _chunks(ids):
             for row in self._rows(_SCRUBBED, {"ids": list(some)}):
                 attributes = {**orjson.loads(row["attributes"]), "ce-replayid": "scrub"}
-                messages.append(Message(REPLAY.raw, row["data"].encode(), attributes))
+                messages.append(Message(to, row["data"].encode(), attributes))
         if not messages:
             return False
         self.publisher.publish(messages)
-        self.site.start(REPLAY)
-        self.site.drain(*REPLAY.subscriptions, *STORES)
+        if to == REPLAY.raw:
+            self.site.start(REPLAY)
+        self.site.drain(*REPLAY.subscriptions, *self.site.live_subscriptions())
         self.swept.count(f"{table}, positions", len(messages))
         return True
 
@@ -320,7 +325,7 @@ class _Sweep:
     def _send(self, messages: Sequence[Message]) -> bool:
         if messages:
             self.publisher.publish(messages)
-            self.site.drain(*LIVE.subscriptions, *STORES)
+            self.site.drain(*self.site.live_subscriptions())
         return bool(messages)
 
     def _rewrite(self, table: str, rewrites: Sequence["_Rewrite"]) -> bool:

@@ -52,14 +52,13 @@ def _delete(parsed: argparse.Namespace) -> int:
     if parsed.certificate:
         return _certify(parsed)
     from tweetlog_ops import deletion  # noqa: PLC0415 - slow to import: only what needs it waits
-    from tweetlog_ops.lane import LIVE  # noqa: PLC0415 - as above
     from tweetlog_ops.site import opened  # noqa: PLC0415 - as above
     from tweetlog_ops.sweep import sweep  # noqa: PLC0415 - as above
 
     if parsed.sweep:
         with opened(parsed) as site:
             check_applied(site.warehouse)
-            site.start(LIVE)
+            site.start_live()
             return report(sweep(site))
     one = _batch(parsed)
     at = _moment(parsed.at)
