@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 # A fault has its back-off of 10 s and more to wait out, on a machine that others use too.
 PATIENCE = 280.0
@@ -158,6 +158,15 @@ class UnderWay:
         self._await(
             lambda: record.exists() and json.loads(record.read_text())["done"]["published"] >= count
         )
+
+    def await_found(self) -> None:
+        """Wait until the command has said in the data folder that it is there."""
+        self._await((self.folder / "lanes" / f"{self.process.pid}.json").exists)
+
+    def await_said(self, words: str) -> None:
+        """Wait until a line of its standard error has these words."""
+        assert self.process.stderr is not None
+        self._await(lambda: words in cast("IO[str]", self.process.stderr).readline(), every=0)
 
     def killed(self) -> None:
         """Kill the command itself with -9."""

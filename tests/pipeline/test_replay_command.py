@@ -130,6 +130,9 @@ def test_a_replay_whose_servers_went_away_goes_on_with_its_own(live: UnderWay) -
     pipeline = live.pipeline
     with pipeline.under_way("--rate", "40", command="replay") as replay:
         replay.await_replayed(40)
+        # It is in the middle of publishing, and would be for long.
+        live.faults({"kind": "refuse_publish", "topic": "tweets-raw-replay"})
+        replay.await_said("tweets-raw-replay takes nothing")
         stopped = live.interrupted()
         broken = replay.ended()
 
@@ -142,6 +145,20 @@ def test_a_replay_whose_servers_went_away_goes_on_with_its_own(live: UnderWay) -
     assert "Traceback" not in broken.err
     assert resumed.code == 0, resumed.err
     assert fates(resumed.out)["unchanged"] == expected(TWEETS).tweets
+
+
+def test_a_run_that_is_over_stays_for_a_replay_that_has_found_it(live: UnderWay) -> None:
+    pipeline = live.pipeline
+    with pipeline.under_way("--rate", "100", command="replay") as replay:
+        replay.await_found()
+        assert live.process.stdin is not None
+        live.process.stdin.close()
+        live.process.stdin = None
+        replayed = replay.ended()
+
+    assert replayed.code == 0, replayed.err
+    assert fates(replayed.out)["unchanged"] == expected(TWEETS).tweets
+    assert live.ended().code == 0
 
 
 @pytest.mark.slow
@@ -157,7 +174,7 @@ def test_a_replay_killed_again_and_again_beside_what_is_live_ends_as_if_made_ane
                 replay.killed()
         resumed = pipeline.replay("--resume", *way)
         assert resumed.code == 0, resumed.err
-    live.await_idle()
+    assert live.ended().code == 0
     came = pipeline.value("SELECT COUNTIF(STARTS_WITH(text, 'live')) FROM tweets")
     assert came > 10
 

@@ -14,8 +14,8 @@ from tweetlog_ops.errors import CommandError
 
 # Raised when what is in the folder can no longer be read by the code that is older, or newer.
 FORMAT = "1"
-#: How long a report that looked a moment ago may still hold the folder.
-PATIENCE_SECONDS = 10.0
+#: How long who looked a moment ago may still hold the folder, or a run that starts or ends.
+PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
 
 
@@ -173,13 +173,39 @@ def locked(folder: DataDir, *, patience: float = 0.0) -> Iterator[None]:
     with _lock_file(folder) as file:
         while not _try_lock(file):
             if folder.running.exists() or time.monotonic() > deadline:
-                raise CommandError(
-                    f"{folder.path}: another tweetlog is using it; wait for it or give another "
-                    "--data-dir",
-                    exit_code=2,
-                )
+                raise CommandError(_held(folder), exit_code=2)
             time.sleep(_LOOK_SECONDS)
         yield
+
+
+@contextmanager
+def joined(folder: DataDir, *, patience: float = PATIENCE_SECONDS) -> Iterator[Running | None]:
+    """Find the run that is under way, or hold the folder, whichever comes first.
+
+    Args:
+        folder: the folder.
+        patience: how many seconds to wait for a run that is starting, or ending.
+
+    Raises:
+        CommandError: if the folder stays locked, and no run says where it is.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        found = running(folder)
+        if found is not None:
+            yield found
+            return
+        with _lock_file(folder) as file:
+            if _try_lock(file):
+                yield None
+                return
+        if time.monotonic() > deadline:
+            raise CommandError(_held(folder), exit_code=2)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _held(folder: DataDir) -> str:
+    return f"{folder.path}: another tweetlog is using it; wait for it or give another --data-dir"
 
 
 @contextmanager

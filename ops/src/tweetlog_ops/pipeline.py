@@ -103,7 +103,7 @@ class Pipeline:
             self.display.show(now)
             if observe:
                 observe(now)
-            if feed.is_over() and self._drained() and not local_cloud.has_guests(self._folder):
+            if feed.is_over() and self._drained() and self._parted():
                 seconds = time.monotonic() - started
                 now = since(self._counts(), start)
                 self.display.close(now, seconds)
@@ -210,6 +210,20 @@ class Pipeline:
             self._start_lane()
             self.announce()
         return bool(stats) and counted(stats, PROJECT).waiting == 0
+
+    def _parted(self) -> bool:
+        """Whether no other command uses our servers, and none can begin to.
+
+        A command says that it is there before it looks for a run; so after ours cannot be found
+        any more, whoever found it has said so.
+        """
+        if local_cloud.has_guests(self._folder):
+            return False
+        self._forget()
+        if not local_cloud.has_guests(self._folder):
+            return True
+        self.announce()
+        return False
 
     def say(self, text: str) -> None:
         """Tell the person who watches."""

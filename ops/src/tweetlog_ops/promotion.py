@@ -145,7 +145,7 @@ def _catch_up(site: Site) -> None:
     there = shadows.found(site.project)
     if there and site.local:
         site.start(REPLAY, table=there.into, enricher=site.noted_enricher())
-        site.drain(*REPLAY.subscriptions, SHADOW)
+        site.drain(SHADOW, *REPLAY.subscriptions)
 
 
 def _check_lacks_nothing(site: Site, *, has: str, lacks: str, guard: Guard) -> None:

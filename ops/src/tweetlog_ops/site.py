@@ -25,6 +25,7 @@ from tweetlog_ops.lane import LIVE, REPLAY, SHADOW, STORES, Lane
 from tweetlog_ops.local_cloud import HOST, PROJECT
 from tweetlog_ops.processes import Process, Program
 from tweetlog_ops.serving import CURRENT
+from tweetlog_ops.waiting import PATIENCE_SECONDS, Owed, Waiting
 from tweetlog_ops.warehouse import Warehouse
 
 _LOOK_SECONDS = 0.2
@@ -132,17 +133,39 @@ class Site:
         """Return how many messages wait in these; None in the cloud."""
         return self.local.backlog(subscriptions) if self.local else None
 
-    def drain(self, *subscriptions: str, look: Callable[[], None] = lambda: None) -> None:
-        """Wait until nothing waits in these; in the cloud return at once.
+    def drain(
+        self,
+        *subscriptions: str,
+        look: Callable[[int], object] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Wait until all was taken that waits in these; in the cloud return at once.
+
+        One after the other, and of each what is there when its turn comes: what follows from it
+        waits in the next one by then, and what comes live is not waited for.
 
         Args:
-            subscriptions: their names.
-            look: is called now and then, to show progress.
+            subscriptions: their names, in the order in which events go through them.
+            look: is called now and then with how many messages wait; by default what was started
+                is tended.
+            stopped: ends it early.
+            patience: seconds to wait for the next message to be taken.
+
+        Raises:
+            CommandError: if none is taken for so long.
         """
-        while self.backlog(*subscriptions):
-            self.tend()
-            look()
-            time.sleep(_LOOK_SECONDS)
+        if self.local is None:
+            return
+        tending = look is None
+        for name in subscriptions:
+            waiting = Waiting(name, since=time.time(), patience=patience)
+            while not stopped() and (left := waiting.left(self.local.owed(name))):
+                if tending:
+                    self.tend()
+                elif look:
+                    look(left)
+                time.sleep(_LOOK_SECONDS)
 
 
 @dataclass(slots=True)
@@ -197,6 +220,16 @@ class LocalServices:
             return 1  # the server is being started again: it is not known to hold nothing
         return sum(int(found[name]["backlog"]) for name in names)
 
+    def owed(self, subscription: str) -> Owed | None:
+        """Return what waits in a subscription; None while the server does not say."""
+        asked = time.time()
+        found = local_cloud.stats(self.run.control).get("subscriptions", {})
+        one = found.get(f"projects/{PROJECT}/subscriptions/{subscription}")
+        if one is None:
+            return None
+        age = one["oldest_unacked_seconds"]
+        return Owed(int(one["backlog"]), int(one["acked"]), None if age is None else asked - age)
+
     def _note(self) -> None:
         pids = {name: process.pid for name, process in self.started.items()}
         local_cloud.note_lanes(self.folder, pids)
@@ -230,11 +263,12 @@ def _end(number: int, _frame: FrameType | None) -> None:
 def _local(folder: DataDir, stack: ExitStack) -> LocalServices:
     """Return the servers that are found, or start the embedded BigQuery."""
     stack.callback(local_cloud.forget_lanes, folder)
-    found = folders.running(folder)
+    # Before looking: a run does not end while a command is there that may have found it.
+    local_cloud.note_lanes(folder, {})
+    found = stack.enter_context(folders.joined(folder))
     if found is not None:
         local_cloud.clear_lanes(folder)
         return LocalServices(folder, found, ours=False, stack=stack)
-    stack.enter_context(folders.locked(folder))
     local_cloud.clear_leftovers(folder)
     ports = local_cloud.servers()
     run = Running(

@@ -32,6 +32,7 @@ class Table:
     journal: list[str] = field(default_factory=list)
     kept: list[Record] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     settled: Callable[[], None] = lambda: None
     now: float = 0.0
 
@@ -47,6 +48,7 @@ class Table:
             topic=self.topic,
             keep=self.keep,
             show=lambda _: None,
+            say=self.said.append,
             stopped=lambda: len(self.kept) >= self.stop_after,
             probe=self.lane,
             wait=self.wait,
@@ -164,5 +166,7 @@ def test_a_replay_is_not_resumed_by_another_version() -> None:
 def test_a_lane_that_does_not_answer_is_one_line() -> None:
     table = Table(lane=ALane([]))
 
-    with pytest.raises(CommandError, match="does not answer: of 4 events nothing came out"):
+    with pytest.raises(CommandError, match="does not answer: of 3 events nothing came out"):
         table.play(a_record(), AList(*(a_message(n) for n in range(8))))
+
+    assert "nothing came out of enricher-replay" in table.said[0]

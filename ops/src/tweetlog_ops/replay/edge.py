@@ -5,7 +5,7 @@ It reads through subscriptions of its own only; those of the services are never 
 
 import concurrent.futures
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +27,8 @@ from tweetlog_ops.replay.source import Logged
 # Below the 1,000 messages and 10 MB that a request may have (Pub/Sub quotas).
 _REQUEST_BYTES = 8_000_000
 _CALL_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 5.0
+_PAUSE_SECONDS = 0.1
 _PULL_SECONDS = 2.0
 # The shortest life that a subscription nobody uses can have (Pub/Sub, "Expiration").
 _DAY = timedelta(days=1)
@@ -46,19 +48,28 @@ class LaneTopic:
     Args:
         path: `projects/PROJECT/topics/TOPIC`.
         patience: seconds to go on trying while the broker refuses.
+        stop: ends that early.
+        say: is told once a time that the broker refuses, and why.
     """
 
-    def __init__(self, path: str, *, patience: float) -> None:
+    def __init__(
+        self, path: str, *, patience: float, stop: threading.Event, say: Callable[[str], object]
+    ) -> None:
         self._path = path
+        self._patience = patience
+        self._stop = stop
+        self._say = say
+        self._refused = False
         try:
             self._client = PublisherClient()
         except GoogleAuthError as reason:
             raise CommandError(f"no access to Google Cloud: {_first_line(reason)}") from None
         self._retry = retry.Retry(
-            predicate=retry.if_exception_type(*_TRANSIENT),
+            predicate=self._may_pass,
             initial=0.2,
-            maximum=10.0,
+            maximum=_LONGEST_PAUSE_SECONDS,
             timeout=patience,
+            on_error=self._told,
         )
 
     def publish(self, messages: Sequence[tuple[bytes, Mapping[str, str]]]) -> None:
@@ -76,10 +87,20 @@ class LaneTopic:
             except (exceptions.GoogleAPIError, exceptions.RetryError) as reason:
                 said = _first_line(getattr(reason, "cause", None) or reason)
                 raise PublishFailed(f"{self._path}: not confirmed: {said}") from None
+        self._refused = False
 
     def close(self) -> None:
         """End the connection."""
         self._client.stop()
+
+    def _may_pass(self, reason: Exception) -> bool:
+        return isinstance(reason, _TRANSIENT) and not self._stop.is_set()
+
+    def _told(self, reason: Exception) -> None:
+        if not self._refused:
+            self._refused = True
+            line = f"{self._path} takes nothing ({_first_line(reason)})"
+            self._say(f"{line}; trying on for {self._patience:.0f} s")
 
     def _requests(
         self, messages: Sequence[tuple[bytes, Mapping[str, str]]]
@@ -123,6 +144,8 @@ class LaneProbe:
                 version = _version(received)
                 if version is not None:
                     return version
+            # Where there is no server any more, the answer is none at once.
+            self._stop.wait(_PAUSE_SECONDS)
         return None
 
 

@@ -44,6 +44,7 @@ class Hands:
         topic: where events go.
         keep: keeps the record, durably.
         show: shows how far it came.
+        say: tells a person why it does not go on.
         stopped: whether it is to stop after the batch in hand.
         probe: looks whether the lane answers; None where it has answered already.
         wait: waits so many seconds; ends early when it is to stop.
@@ -54,6 +55,7 @@ class Hands:
     topic: ReplayTopic
     keep: Callable[[Record], None]
     show: Callable[[Record], None]
+    say: Callable[[str], object]
     stopped: Callable[[], bool]
     probe: Probe | None
     wait: Callable[[float], object]
@@ -97,8 +99,8 @@ def play(
         if not answered and hands.probe and _is_enriched(sent):
             record, answered = _asked(record, hands.probe, version)
             hands.keep(record)
-            if not answered and ended - began > hands.patience:
-                raise CommandError(_silent(record, hands.patience))
+            if not answered and not hands.stopped():
+                _check_patience(record, hands, hands.clock() - began)
     record = replace(record, published_all=True)
     hands.keep(record)
     return record
@@ -157,8 +159,12 @@ def _asked(record: Record, probe: Probe, version: int | None) -> tuple[Record, b
     return replace(record, version=found), True
 
 
-def _silent(record: Record, seconds: float) -> str:
-    return (
-        f"the replay lane does not answer: of {record.done.published} events nothing came out of "
-        f"enricher-replay in {seconds:.0f} s; see whether it runs, and v_dead_letters"
+def _check_patience(record: Record, hands: Hands, seconds: float) -> None:
+    """Say that the lane has not answered for so long; give up when that is too long."""
+    line = (
+        f"the replay lane does not answer: of {record.done.published:,} events nothing came out "
+        f"of enricher-replay in {seconds:.0f} s"
     )
+    if seconds > hands.patience:
+        raise CommandError(f"{line}; see whether it runs, and v_dead_letters")
+    hands.say(f"{line}; waiting for {hands.patience:.0f} s")

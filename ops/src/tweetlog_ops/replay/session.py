@@ -205,20 +205,31 @@ class _Session:
             try:
                 record = self._published(record)
             except (PublishFailed, CommandError) as reason:
-                why = self._broken[0] if self._broken else reason
                 record = self._file.read()
-                raise CommandError(f"{why}; {self._how_to_go_on(record)}") from None
+                if isinstance(reason, PublishFailed) and self._stop.is_set() and not self._broken:
+                    return self._stopped(record)
+                raise self._given_up(self._broken[0] if self._broken else reason) from None
             if self._broken:
-                raise CommandError(f"{self._broken[0]}; {self._how_to_go_on(record)}")
+                raise self._given_up(self._broken[0])
             if not record.published_all:
-                self._progress.say(f"stopped: {self._how_to_go_on(record)}")
-                return _INTERRUPTED
+                return self._stopped(record)
             self._progress.close(record)
-            record = self._settled(record)
+            try:
+                record = self._settled(record)
+            except CommandError as reason:
+                raise self._given_up(reason) from None
+            if self._broken:
+                raise self._given_up(self._broken[0])
             if self._stop.is_set():
-                self._progress.say(f"stopped: {self._how_to_go_on(record)}")
-                return _INTERRUPTED
+                return self._stopped(record)
         return self._reported(record)
+
+    def _stopped(self, record: Record) -> int:
+        self._progress.say(f"stopped: {self._how_to_go_on(record)}")
+        return _INTERRUPTED
+
+    def _given_up(self, why: CommandError | PublishFailed) -> CommandError:
+        return CommandError(f"{why}; {self._how_to_go_on(self._file.read())}")
 
     def _published(self, record: Record) -> Record:
         """Publish what has not been; return the record as it then stands."""
@@ -227,7 +238,10 @@ class _Session:
         asked, site = self._asked, self._site
         with ExitStack() as stack:
             topic = edge.LaneTopic(
-                f"projects/{site.project}/topics/{REPLAY.raw}", patience=asked.patience
+                f"projects/{site.project}/topics/{REPLAY.raw}",
+                patience=asked.patience,
+                stop=self._stop,
+                say=self._progress.say,
             )
             stack.callback(topic.close)
             probe = stack.enter_context(self._probe(record))
@@ -235,6 +249,7 @@ class _Session:
                 topic=topic,
                 keep=self._file.keep,
                 show=self._show,
+                say=self._progress.say,
                 stopped=self._stop.is_set,
                 probe=probe,
                 wait=self._stop.wait,
@@ -289,17 +304,17 @@ class _Session:
         return replace(record, done=replace(record.done, seconds=seconds))
 
     def _await_lane(self, record: Record) -> None:
-        lanes = (
-            (*REPLAY.subscriptions, SHADOW)
-            if shadows.found(self._site.project)
-            else (REPLAY.subscriptions)
-        )
-        waiting = self._site.backlog(*lanes)
-        while waiting and not self._stop.wait(_LOOK_SECONDS):
-            self._progress.show(record, waiting)
-            waiting = self._site.backlog(*lanes)
-        if waiting is None:
+        if self._site.local is None:
             self._await_rows(record)
+            return
+        live = (SHADOW,) if shadows.found(self._site.project) else ()
+        self._site.drain(
+            *live,
+            *REPLAY.subscriptions,
+            look=partial(self._progress.show, record),
+            stopped=self._stop.is_set,
+            patience=self._asked.patience,
+        )
 
     def _await_rows(self, record: Record) -> None:
         """Wait until every row has come, or no more come: all that can be seen from outside."""
