@@ -158,6 +158,19 @@ def test_a_forgotten_delete_lets_an_older_upsert_back_in(tmp_path: Path) -> None
         assert ids(server) == [1]
 
 
+def test_rows_leave_the_streaming_buffer(tmp_path: Path) -> None:
+    arguments = ["--streaming-buffer-seconds", "0"]
+    with running(tmp_path, project=PROJECT, arguments=arguments) as server:
+        client = rest_client(server)
+        client.create_dataset("d")
+        client.query_and_wait("CREATE TABLE d.t (a INT64)")
+        client.insert_rows_json(f"{PROJECT}.d.t", [{"a": 1}])
+
+        client.query_and_wait("DELETE FROM d.t WHERE TRUE")
+
+        assert list(client.query_and_wait("SELECT a FROM d.t")) == []
+
+
 def test_only_one_line_is_written_and_it_is_json(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "--data-dir", str(tmp_path), "--port", "0", "--grpc-port", "0"],

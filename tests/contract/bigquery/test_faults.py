@@ -288,3 +288,15 @@ def test_stats_tell_what_a_table_received(server: Running, counted: Stream) -> N
     }
     assert (shown["deletes"], shown["refused"]) == (0, 1)
     assert shown["bytes"] > 0
+
+
+def test_rows_can_be_taken_for_ones_in_the_streaming_buffer(
+    faults: Running, client: bigquery.Client, plain: Stream
+) -> None:
+    plain.append([{"id": 1}])
+    arm(faults, kind="streaming", table=plain.table, count=1)
+
+    with pytest.raises(exceptions.BadRequest, match="rows in the streaming buffer"):
+        client.query_and_wait(f"DELETE FROM {plain.table} WHERE id = 1")
+    client.query_and_wait(f"DELETE FROM {plain.table} WHERE id = 1")
+    assert ids(client, plain) == []

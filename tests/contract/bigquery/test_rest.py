@@ -266,6 +266,27 @@ def test_a_row_with_a_known_insert_id_is_taken_once(client: bigquery.Client, dat
     assert values(client.query_and_wait(f"SELECT a FROM {dataset}.t")) == [(1,), (1,)]
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "UPDATE {} SET a = 2 WHERE TRUE",
+        "DELETE FROM {} WHERE TRUE",
+        "MERGE {} t USING (SELECT 1 AS a) s ON t.a = s.a WHEN MATCHED THEN DELETE",
+    ],
+)
+def test_inserted_rows_are_in_the_streaming_buffer_at_first(
+    client: bigquery.Client, dataset: str, verb: str
+) -> None:
+    client.query_and_wait(f"CREATE TABLE {dataset}.t (a INT64)")
+    client.query_and_wait(f"INSERT INTO {dataset}.t (a) VALUES (0)")
+    client.query_and_wait(f"UPDATE {dataset}.t SET a = 1 WHERE TRUE")
+    client.insert_rows_json(f"{dataset}.t", [{"a": 1}])
+
+    with pytest.raises(exceptions.BadRequest, match="rows in the streaming buffer"):
+        client.query_and_wait(verb.format(f"{dataset}.t"))
+    assert values(client.query_and_wait(f"SELECT a FROM {dataset}.t")) == [(1,), (1,)]
+
+
 def test_a_bad_row_stops_the_others_unless_bad_rows_are_skipped(
     client: bigquery.Client, dataset: str
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tweetlog_local.bigquery.errors import StartError
 from tweetlog_local.bigquery.settings import DELETE_MEMORY_SECONDS, Settings
+from tweetlog_local.bigquery.streaming_buffer import BUFFER_SECONDS
 
 WATCH_SECONDS = 1
 EXAMPLE = """example:
@@ -76,6 +77,12 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="how long a deleted key still beats an older upsert; BigQuery: 2 days (%(default)s)",
     )
     parser.add_argument(
+        "--streaming-buffer-seconds",
+        type=float,
+        default=BUFFER_SECONDS,
+        help="how long SQL may not change rows of insertAll; BigQuery: 30 minutes (%(default)s)",
+    )
+    parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this ends"
     )
     return parser.parse_args(arguments)
@@ -90,6 +97,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         given.project,
         given.location,
         given.cdc_delete_memory_seconds,
+        given.streaming_buffer_seconds,
     )
 
 

@@ -322,12 +322,15 @@ def truncate(statement: exp.Expr, session: Session) -> Outcome:
 
 
 def _changeable(target: exp.Expr, session: Session, verb: str) -> Relation:
-    """Return a table whose rows may be changed: none that upserts are streamed to."""
+    """Return a table whose rows may be changed: none that is being streamed to."""
     relation = _relation(target, session)
+    why = ""
     if relation.key and session.warehouse.captures_changes(relation):
+        why = ": the table receives upserts by change data capture"
+    if why or session.warehouse.buffer.holds(relation.name):
         raise InvalidQuery(
             f"{verb} statement over table {relation.name} would affect rows in the streaming "
-            "buffer, which is not supported: the table receives upserts by change data capture"
+            f"buffer, which is not supported{why}"
         )
     return relation
 

@@ -18,8 +18,8 @@ from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.write_messages import STORAGE_ERRORS
 
 RPC, RESPONSE, ROWS, STALL, CLOSE, HTTP = "rpc", "response", "rows", "stall", "close", "http"
-IDLE, LAG = "idle", "lag"
-KINDS = (RPC, RESPONSE, ROWS, STALL, CLOSE, HTTP, IDLE, LAG)
+IDLE, LAG, STREAMING = "idle", "lag", "streaming"
+KINDS = (RPC, RESPONSE, ROWS, STALL, CLOSE, HTTP, IDLE, LAG, STREAMING)
 APPEND_ROWS, GET_WRITE_STREAM = "AppendRows", "GetWriteStream"
 METHODS = (APPEND_ROWS, GET_WRITE_STREAM)
 BEFORE, AFTER = "before", "after"
@@ -34,7 +34,8 @@ class Rule:
     inside the stream; `rows` refuses the rows at `indexes`, or those whose `column` has `value`,
     and lists `listed` of them at most; `stall` answers after `seconds`; `close` ends the stream
     without an answer; `idle` ends it, as inactive, once it had no request for `seconds`; `lag`
-    appends as if the table had no `column` yet; `http` answers a REST call, whose path contains
+    appends as if the table had no `column` yet; `streaming` refuses statements that change rows, as
+    if they were in the streaming buffer; `http` answers a REST call, whose path contains
     `path`, with the HTTP status `code`.
     method: of gRPC, for `rpc` and `stall`.
     larger_than: only requests of AppendRows that are larger, in bytes.
@@ -153,7 +154,7 @@ class Faults:
         """Return what is to happen to a request of `size` bytes that appends to `dataset.table`."""
         return self._first(
             lambda rule: (
-                rule.kind not in (HTTP, IDLE, LAG, ROWS)
+                rule.kind not in (HTTP, IDLE, LAG, ROWS, STREAMING)
                 and rule.method == APPEND_ROWS
                 and size > rule.larger_than
                 and _concerns(rule, table)
@@ -184,6 +185,10 @@ class Faults:
         """Return the column that appends are not to know yet."""
         rule = self._first(lambda rule: rule.kind == LAG and _concerns(rule, table))
         return rule.column if rule else None
+
+    def streaming(self, table: str) -> bool:
+        """Return whether rows of a table are to be taken for ones in the streaming buffer."""
+        return bool(self._first(lambda rule: rule.kind == STREAMING and _concerns(rule, table)))
 
     def idle_after(self, table: str) -> float | None:
         """Return after how many seconds without a request a connection may be ended."""

@@ -246,6 +246,8 @@ class Api:
         relation = self._relation(request)
         if relation.view is not None:
             raise Invalid(f"Cannot add rows to a table of type VIEW: {relation.name}")
+        # Before they are written: no statement may find them and not know.
+        self._warehouse.buffer.took(relation.name)
         return insert_all(relation, request.body, self._appender, self._seen, self.faults)
 
     # Local

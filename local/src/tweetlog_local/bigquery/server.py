@@ -15,6 +15,7 @@ from tweetlog_local.bigquery.faults import Faults
 from tweetlog_local.bigquery.rest import Api, HttpServer
 from tweetlog_local.bigquery.settings import Settings
 from tweetlog_local.bigquery.stats import Stats
+from tweetlog_local.bigquery.streaming_buffer import StreamingBuffer
 from tweetlog_local.bigquery.warehouse import Warehouse
 from tweetlog_local.bigquery.write_api import WriteApi, service
 
@@ -38,6 +39,7 @@ def serving(settings: Settings) -> Iterator[Ports]:
         settings.data_dir, project=settings.project, location=settings.location
     )
     stats, faults = Stats(), Faults()
+    warehouse.buffer = StreamingBuffer(settings.buffer_seconds, faults)
     warehouse.forget_deletes(settings.delete_memory_seconds)
     appender = Appender(warehouse, stats, delete_memory_seconds=settings.delete_memory_seconds)
     try:

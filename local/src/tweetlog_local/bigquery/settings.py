@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tweetlog_local.bigquery.streaming_buffer import BUFFER_SECONDS
+
 # BigQuery remembers a delete for two days.
 DELETE_MEMORY_SECONDS = 2 * 24 * 3600.0
 
@@ -18,3 +20,4 @@ class Settings:
     project: str = "tweetlog-local"
     location: str = "US"
     delete_memory_seconds: float = DELETE_MEMORY_SECONDS
+    buffer_seconds: float = BUFFER_SECONDS

@@ -30,6 +30,7 @@ from tweetlog_local.bigquery.catalog import (
 from tweetlog_local.bigquery.errors import InUse, StartError
 from tweetlog_local.bigquery.names import TableName
 from tweetlog_local.bigquery.schema import literal, quoted, schema_of
+from tweetlog_local.bigquery.streaming_buffer import StreamingBuffer
 
 FORMAT_VERSION = 1
 # Queries beyond this spill into the data folder.
@@ -51,6 +52,7 @@ class Warehouse:
         self._owner: int | None = None
         self._published = catalog
         self._working = catalog
+        self.buffer = StreamingBuffer()
 
     @classmethod
     def open(cls, folder: Path, *, project: str, location: str) -> Self:
