@@ -1,7 +1,7 @@
 """Deletion: tombstones published, loaded, and every place swept; and the certificate of it."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,13 +123,22 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
 
 
-def delete(site: Site, batches: Sequence[Batch], *, at: datetime | None = None) -> Swept:
+def delete(
+    site: Site,
+    batches: Sequence[Batch],
+    *,
+    at: datetime | None = None,
+    patience: float = 0.0,
+    say: Callable[[str], object] = lambda _: None,
+) -> Swept:
     """Publish the tombstones of the batches, wait until they are loaded, and remove the content.
 
     Args:
         site: where.
         batches: what is to be gone.
         at: when X said so; now if None.
+        patience: seconds to try again for, while BigQuery does not let rows be changed yet.
+        say: is told why it waits.
 
     Raises:
         CommandError: if something cannot be reached; repeating it goes on.
@@ -143,7 +152,7 @@ def delete(site: Site, batches: Sequence[Batch], *, at: datetime | None = None) 
     site.drain(*site.live_subscriptions())
     for one in batches:
         _await_loaded(site, one)
-    return sweep(site, since=_since(batches))
+    return sweep(site, since=_since(batches), patience=patience, say=say)
 
 
 def tombstones(one: Batch, ids: Sequence[str], at: datetime) -> Iterator[Envelope]:

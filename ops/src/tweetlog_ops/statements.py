@@ -71,6 +71,11 @@ def candidate(folder: Path, *, dataset: str, name: str) -> Statement:
     return Statement("table", name, made.sql.replace("tweetlog.tweets ", f"{dataset}.{name} ", 1))
 
 
+def replacing(sql: str) -> str:
+    """Return the statement that makes a table, in the place of the one that is there."""
+    return re.sub(r"CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE TABLE", sql, count=1)
+
+
 def check_name(name: str) -> None:
     """Raise CommandError if `name` is not one for another table of tweets."""
     if not _CANDIDATE.fullmatch(name):

@@ -5,7 +5,8 @@ is. So it may be stopped and repeated at any time, and finds what came late.
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -14,8 +15,10 @@ import orjson
 
 from tweetlog import events
 from tweetlog.envelope import Envelope
+from tweetlog_ops import project, statements
 from tweetlog_ops import shadow as shadows
 from tweetlog_ops.answers import plain
+from tweetlog_ops.keeping import VERSIONS
 from tweetlog_ops.lane import LIVE, REPLAY, Lane
 from tweetlog_ops.message import Message, carrying
 from tweetlog_ops.publishing import Publisher
@@ -32,6 +35,8 @@ NO_BATCH = "no batch"
 
 # A retweet of a retweet is none, so what a round finds is found by the next at the latest.
 _ROUNDS = 4
+# Between two tries at rows that may not be changed yet.
+_PAUSE_SECONDS = 20.0
 _AT_ONCE = 200
 _MARK = f"ce-{events.MARK}"
 _CONTENT = "tweetlog.tweet.received.v1"
@@ -155,6 +160,16 @@ WHERE tweet_id IN (SELECT tweet_id FROM tweetlog.verdicts WHERE tweet_id IS NOT 
   AND (geo_latitude IS NOT NULL OR geo_longitude IS NOT NULL OR place_id IS NOT NULL
     OR country IS NOT NULL)
 """
+_KEPT = """
+SELECT {columns}
+FROM tweetlog.{table} AS t
+LEFT JOIN (
+  SELECT DISTINCT tweet_id FROM tweetlog.verdicts WHERE tweet_id IS NOT NULL
+) AS v ON v.tweet_id = t.tweet_id
+WHERE t.tweet_id NOT IN (SELECT tweet_id FROM tweetlog.deletions)
+  AND IFNULL(t.retweeted_id, '') NOT IN (SELECT tweet_id FROM tweetlog.deletions)
+"""
+_POSITION = ("geo_latitude", "geo_longitude", "place_id", "country")
 _SCRUBBED = """
 SELECT data, TO_JSON_STRING(attributes) AS attributes
 FROM tweetlog.raw_events
@@ -184,20 +199,40 @@ class Swept:
         return bool(rows)
 
 
-def sweep(site: Site, *, since: datetime = BEGINNING) -> Swept:
+def sweep(
+    site: Site,
+    *,
+    since: datetime = BEGINNING,
+    patience: float = 0.0,
+    say: Callable[[str], object] = lambda _: None,
+    pause: Callable[[float], object] = time.sleep,
+) -> Swept:
     """Remove what is left of what was deleted, everywhere.
 
     Args:
         site: whose warehouse; the services of its live lane must run.
         since: raw events that were published before it hold nothing that could be left.
+        patience: seconds to try again for, while BigQuery does not let rows be changed yet.
+        say: is told why it waits.
+        pause: waits so many seconds.
     """
     one = _Sweep(site, since)
+    until = time.monotonic() + patience
     with Publisher(site.project) as one.publisher:
-        for _ in range(_ROUNDS):
-            one.swept.left = []
-            if not one.round():
-                break
+        _rounds(one)
+        while one.swept.left and time.monotonic() < until:
+            say(f"{one.swept.left[0]}; trying again")
+            site.tend()
+            pause(min(_PAUSE_SECONDS, max(0.0, until - time.monotonic())))
+            _rounds(one)
     return one.swept
+
+
+def _rounds(one: "_Sweep") -> None:
+    for _ in range(_ROUNDS):
+        one.swept.left = []
+        if not one.round():
+            break
 
 
 class _Sweep:
@@ -275,10 +310,31 @@ class _Sweep:
             lane = self.site.lane_of(table)
             if lane:
                 again |= self._delete_by_loader(table, lane) | self._unplace_by_loader(table)
-            else:
+            elif table == VERSIONS:
                 again |= self._change(table, _DELETE.format(table=table), {})
                 again |= self._change(table, _UNPLACE.format(table=table), {})
+            else:
+                self._replace(table)
         return again
+
+    def _replace(self, table: str) -> None:
+        """Write a table anew, without what was deleted.
+
+        It is one to which upserts were streamed, and are no more: BigQuery may refuse to change its
+        rows, and no loader deletes from it. One statement, so that nobody sees it empty.
+        """
+        rows = [row["tweet_id"] for row in self._rows(_ROWS.format(table=table), {})]
+        placed = [row["tweet_id"] for row in self._rows(_PLACED.format(table=table), {})]
+        if not (rows or placed):
+            return
+        dataset = self.site.warehouse.dataset
+        made = statements.candidate(project.warehouse_sql(), dataset=dataset, name=table).sql
+        there = set(self.site.warehouse.columns(table))
+        columns = ", ".join(_kept_column(one, there) for one in statements.columns(made))
+        query = for_dataset(_KEPT.format(columns=columns, table=table), dataset)
+        self.site.warehouse.query(f"{statements.replacing(made)} AS {query}")
+        self.swept.count(table, len(rows))
+        self.swept.count(f"{table}, positions", len(placed))
 
     def _tables_of_tweets(self) -> list[str]:
         """Return every table that has tweets as rows: shown, candidates and versions."""
@@ -349,8 +405,10 @@ class _Sweep:
             sql = for_dataset(sql, self.site.warehouse.dataset)
             return self.swept.count(table, self.site.warehouse.change(sql, parameters))
         except StillStreaming:
-            why = "BigQuery does not let rows be changed that were streamed a moment ago"
-            self.swept.left.append(f"{table}: {why}; repeat this in half an hour")
+            why = (
+                "BigQuery does not let rows be changed yet that were streamed in the last half hour"
+            )
+            self.swept.left.append(f"{table}: {why}")
             return False
 
     def _rows(self, sql: str, parameters: Mapping[str, Parameter]) -> list[dict[str, Any]]:
@@ -434,6 +492,13 @@ def _tombstone(id: str, row: Mapping[str, Any]) -> Envelope:
         time=plain(row["deleted_at"]),
         batch=row["batch"],
     )
+
+
+def _kept_column(name: str, there: Collection[str]) -> str:
+    """Return a column of a table that is written anew: without a position that was scrubbed."""
+    if name not in there:
+        return f"NULL AS {name}"
+    return f"IF(v.tweet_id IS NULL, t.{name}, NULL) AS {name}" if name in _POSITION else f"t.{name}"
 
 
 def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

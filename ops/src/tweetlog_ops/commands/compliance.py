@@ -6,7 +6,7 @@ import sys
 
 from tweetlog_ops.arguments import WRONG_CALL, Commands, add_place, command, group, whole_number
 from tweetlog_ops.asked import check_applied
-from tweetlog_ops.commands.delete import report
+from tweetlog_ops.commands.delete import add_patience, report, say
 from tweetlog_ops.errors import CommandError
 
 
@@ -39,6 +39,7 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help="between two looks at a job (default: %(default)s)",
     )
+    add_patience(declared)
     add_place(declared)
 
 
@@ -54,9 +55,9 @@ def _run(parsed: argparse.Namespace) -> int:
     with opened(parsed) as site:
         check_applied(site.warehouse)
         found = compliance.asked(
-            site.warehouse, x, most=parsed.ids_a_job, poll=parsed.poll, say=_say
+            site.warehouse, x, most=parsed.ids_a_job, poll=parsed.poll, say=say
         )
-        swept = deletion.delete(site, found.batches())
+        swept = deletion.delete(site, found.batches(), patience=parsed.patience, say=say)
     sys.stdout.write(f"asked about {found.asked:,} ids\n")
     for one in found.batches():
         sys.stdout.write(f"batch {one.id}: {len(one.ids):,} {one.verdict}\n")
@@ -66,8 +67,3 @@ def _run(parsed: argparse.Namespace) -> int:
     if found.refused:
         sys.stdout.write(f"X took {found.refused:,} for no ids\n")
     return report(swept)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tweetlog_ops import verify
-from tweetlog_ops.arguments import WRONG_CALL, Commands, add_place, command
+from tweetlog_ops.arguments import WRONG_CALL, Commands, add_place, command, whole_number
 from tweetlog_ops.asked import asked_warehouse, check_applied
 from tweetlog_ops.errors import CommandError
 
@@ -43,6 +43,7 @@ def add(commands: Commands) -> None:
     declared.add_argument(
         "--up-to", metavar="ID", help="of users: the last post that it is about (default: by --at)"
     )
+    add_patience(declared)
     declared.add_argument("--dry-run", action="store_true", help="show what is here of it only")
     declared.add_argument("--format", choices=("table", "json"), default="table")
     add_place(declared)
@@ -59,7 +60,7 @@ def _delete(parsed: argparse.Namespace) -> int:
         with opened(parsed) as site:
             check_applied(site.warehouse)
             site.start_live()
-            return report(sweep(site))
+            return report(sweep(site, patience=parsed.patience, say=say))
     one = _batch(parsed)
     at = _moment(parsed.at)
     if parsed.dry_run:
@@ -67,7 +68,7 @@ def _delete(parsed: argparse.Namespace) -> int:
         return 0
     with opened(parsed) as site:
         check_applied(site.warehouse)
-        swept = deletion.delete(site, [one], at=at)
+        swept = deletion.delete(site, [one], at=at, patience=parsed.patience, say=say)
     sys.stdout.write(f"batch {one.id}: {len(one.ids):,} {one.verdict}\n")
     return report(swept)
 
@@ -86,6 +87,23 @@ def _batch(parsed: argparse.Namespace) -> "Batch":
         users=bool(parsed.users),
         up_to=int(parsed.up_to) if parsed.up_to else None,
     )
+
+
+def add_patience(declared: argparse.ArgumentParser) -> None:
+    """Declare for how long to wait for rows that BigQuery does not let be changed yet."""
+    declared.add_argument(
+        "--patience",
+        type=whole_number,
+        default=0,
+        metavar="SECONDS",
+        help="try again for so long where rows may not be changed yet (default: a later sweep)",
+    )
+
+
+def say(line: str) -> None:
+    """Show a line of progress."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def check_verdict(verdict: str) -> None:
@@ -110,7 +128,7 @@ def report(swept: "Swept") -> int:
         sys.stdout.write("nothing of it was here\n")
     sys.stdout.flush()
     for line in swept.left:
-        sys.stderr.write(f"tweetlog: {line}\n")
+        sys.stderr.write(f"tweetlog: {line}; `tweetlog delete --sweep` removes it later\n")
     return 1 if swept.left else 0
 
 

@@ -143,6 +143,8 @@ class LaneProbe:
             for received in pulled(self._subscriber, self._path, most=10):
                 version = _version(received)
                 if version is not None:
+                    # Nothing more is looked for, and everything that follows would be kept for it.
+                    _remove(self._subscriber, self._path)
                     return version
             # Where there is no server any more, the answer is none at once.
             self._stop.wait(_PAUSE_SECONDS)
