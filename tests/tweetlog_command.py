@@ -192,6 +192,7 @@ class UnderWay:
                 stdin.flush()
                 if stop.wait(seconds):
                     break
+            stop.wait()
             stdin.close()
 
         feeding = threading.Thread(target=feed, daemon=True)

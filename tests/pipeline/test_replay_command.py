@@ -216,7 +216,8 @@ def test_a_shadow_stays_as_fresh_as_what_is_live_and_takes_its_place(
 
     with live.fed(islice(live_tweets(18 * 10**17), 20), seconds=0.01):
         live.await_rows(made + 20)
-    live.await_value(f"{by_newer} tweets_v2", made + 20)
+        live.await_value(f"{by_newer} tweets_v2", made + 20)
+    assert live.ended().code == 0
     difference = pipeline.diff("tweets", "tweets_v2")
     assert difference["rows"] == {"both": made + 20, "lost": 0, "added": 0, "changed": made + 20}
     assert {one["column"] for one in difference["columns"]} == {"client", "language"}

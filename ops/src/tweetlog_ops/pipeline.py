@@ -99,6 +99,7 @@ class Pipeline:
         feed.start()
         while not self._interrupted.wait(_LOOK_SECONDS):
             self._revive()
+            self._take_over_lane()
             now = since(self._counts(), start)
             self.display.show(now)
             if observe:
@@ -205,11 +206,15 @@ class Pipeline:
 
     def _drained(self) -> bool:
         stats = local_cloud.stats(self.control)
-        if self._shadow is None and _path(SHADOW) in stats.get("subscriptions", {}):
-            # A command has begun a shadow beside us, and leaves it to us.
+        return bool(stats) and counted(stats, PROJECT).waiting == 0
+
+    def _take_over_lane(self) -> None:
+        """Start the replay lane once a command that has begun a shadow beside us has left it."""
+        if self._shadow is not None or local_cloud.has_guests(self._folder):
+            return
+        if _path(SHADOW) in local_cloud.stats(self.control).get("subscriptions", {}):
             self._start_lane()
             self.announce()
-        return bool(stats) and counted(stats, PROJECT).waiting == 0
 
     def _parted(self) -> bool:
         """Whether no other command uses our servers, and none can begin to.
