@@ -4,16 +4,20 @@ Waits are read from the server's log, in X's seconds. Lower bounds only: the mac
 but nothing may be early.
 """
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tweepy
 
+from tweetlog.envelope import Envelope
+from tweetlog.errors import PublishFailed
 from tweetlog.events import RECEIVED
+from tweetlog.topic import InMemoryTopic
 from tweetlog_local.x_api import Running
 from x_client import Collector, Lab, pointed
-from x_live import SPEED, Live, doubled, eventually, live
+from x_live import SPEED, STREAM, Live, doubled, eventually, live
 
 pytestmark = pytest.mark.servers
 
@@ -300,3 +304,47 @@ def test_a_tier_without_backfill_is_noticed_and_search_fills_the_hole(
 
     assert [one["status"] for one in connects] == [200, 400, 200]
     assert made.gaps()[0]["repair"] == "search"
+
+
+class Away(InMemoryTopic):
+    """A topic that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = threading.Event()
+
+    def publish(self, *events: Envelope) -> None:
+        if not self.back.is_set():
+            raise PublishFailed("away")
+        super().publish(*events)
+
+
+@pytest.mark.parametrize("x", [{"tweets": 600, "rate": 100}], indirect=True)
+def test_beyond_memory_and_disk_the_stream_is_closed_and_the_hole_recorded_and_filled(
+    x: Running, tmp_path: Path
+) -> None:
+    raw = Away()
+    little = {"TWEETLOG_X_QUEUE_BYTES": "30000", "TWEETLOG_X_SPILL_BYTES": "60000"}
+    with live(x, tmp_path, raw, **little) as made:
+        made.until(lambda: "memory and spill are full" in "".join(made.ingest.ready()))
+        full = made.lab.get("stats")["deliveries"]
+        made.until(lambda: made.lab.get("stats")["finished"])
+        assert made.lab.get("stats")["deliveries"] == full  # nothing that could not be kept
+        raw.back.set()
+        after_all(made)
+
+    assert "back_pressure" in made.causes()
+    assert {gap["repair"] for gap in made.gaps() if gap["repair"] != "open"} == {"search"}
+
+
+def test_at_the_start_xs_own_caps_are_told(
+    x: Running, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Lab(x).fault("answer", problem="not_enrolled", path=f"{STREAM}/rules/counts")
+    with caplog.at_level("INFO"), live(x, tmp_path) as made:
+        made.until(lambda: made.ingest.ready() == [])
+    with caplog.at_level("INFO"), live(x, tmp_path / "again") as made:
+        made.until(lambda: made.ingest.ready() == [])
+
+    assert "X does not tell its caps" in caplog.text
+    assert "X has 1 rules; it allows 1000 for this app, 1000 for the project" in caplog.text

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from ingestor.settings import Settings
@@ -16,7 +15,7 @@ from ingestor.x.answers import Refused
 from ingestor.x.budget import Budget
 from ingestor.x.client import Address, Api
 from ingestor.x.rulebook import Rulebook
-from ingestor.x.rules import described
+from ingestor.x.rules import allowed, described
 from ingestor.x.rules_file import RulesInvalid, rules
 from ingestor.x.run import Ingest, Summary, budget_of
 from ingestor.x.state import State
@@ -85,7 +84,7 @@ def show_rules(settings: Settings, start: Start, *, dry_run: bool) -> int:
         caps = api.caps()
         for line in described(plan, settings.rule_prefix):
             print(line)  # noqa: T201 - its answer
-        print(_caps(caps))  # noqa: T201 - its answer
+        print(allowed(caps))  # noqa: T201 - its answer
         if plan.changes and not dry_run:
             rulebook.reconcile()
             print("done")  # noqa: T201 - its answer
@@ -100,12 +99,6 @@ def show_rules(settings: Settings, start: Start, *, dry_run: bool) -> int:
         sys.stderr.write(f"ingestor: {settings.api_url}: {reason}\n")
         return 1
     return 0
-
-
-def _caps(caps: Any) -> str:
-    project, app = caps.get("cap_per_project"), caps.get("cap_per_client_app")
-    there = caps.get("project_rules_count")
-    return f"X has {there} rules; it allows {app} for this app, {project} for the project"
 
 
 def _mistakes(settings: Settings) -> Iterator[str]:

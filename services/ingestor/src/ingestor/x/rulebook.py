@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ingestor.loose import words
 from ingestor.x.answers import Refused
-from ingestor.x.rules import Existing, Plan, Rule, described, plan
+from ingestor.x.rules import Existing, Plan, Rule, allowed, described, plan
 from ingestor.x.rules_file import RulesInvalid, rules
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,9 @@ class Requests(Protocol):
 
     def delete_rules(self, rules: Sequence[Existing]) -> None:
         """Delete rules."""
+
+    def caps(self) -> Mapping[str, Any]:
+        """Return how many rules there are, and may be."""
 
 
 class Rulebook:
@@ -101,7 +104,14 @@ class Rulebook:
                 len(made.others),
             )
         self._carry_out(made, crowded=crowded)
+        self._tell_caps()
         return [one for one in self._api.rules() if one.tag.startswith(self._prefix)]
+
+    def _tell_caps(self) -> None:
+        try:
+            log.info("rules: %s", allowed(self._api.caps()))
+        except Refused as reason:
+            log.warning("rules: X does not tell its caps: %s", reason)
 
     def _carry_out(self, made: Plan, *, crowded: bool) -> None:
         for before, rule in made.retag:

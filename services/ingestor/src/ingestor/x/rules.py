@@ -4,8 +4,9 @@ Rules live on X's side, on the app, and everybody who uses the app shares them. 
 tag with a prefix of our own; a rule without it is somebody else's and is never touched.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,10 @@ def described(plan: Plan, prefix: str) -> list[str]:
         for rule in plan.others
     ]
     return lines
+
+
+def allowed(caps: Mapping[str, Any]) -> str:
+    """Return X's own caps in words: its documents are not reliable about them."""
+    project, app = caps.get("cap_per_project"), caps.get("cap_per_client_app")
+    there = caps.get("project_rules_count")
+    return f"X has {there} rules; it allows {app} for this app, {project} for the project"
