@@ -24,8 +24,8 @@ LOCAL = {
     "TWEETLOG_X_SPEED": "for a local X API",
     "HOST": "a container's one interface",
 }
-# What is asked of X: the default is all that is free, and grows with the code (docs/x.md).
-FIELDS = {
+# What is asked of X: the manifest asks for at least what the code asks for by itself.
+ASKED = tuple(
     f"TWEETLOG_X_{name}"
     for name in (
         "TWEET_FIELDS",
@@ -35,7 +35,7 @@ FIELDS = {
         "PLACE_FIELDS",
         "POLL_FIELDS",
     )
-}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,7 @@ class Service:
     others: tuple[str, ...] = ()
 
     def declares(self, name: str, help: str) -> bool:
-        return not (
-            name in LOCAL
-            or name in FIELDS
-            or name.startswith(self.others)
-            or help.startswith(self.others)
-        )
+        return not (name in LOCAL or name.startswith(self.others) or help.startswith(self.others))
 
 
 # Cloud Run sets PORT itself.
@@ -99,12 +94,35 @@ def _unreadable(parse: object, variable: str, value: str, file: str) -> Iterator
         yield f"{variable} in k8s/{file} {reason}"
 
 
+def fields_faults(render: Render) -> Iterator[str]:
+    """Yield each field that has become a default since the manifest was written."""
+    declared = environment(the(render, "Deployment", "ingestor"))
+    settings = {one.name: one for _, one in settings_of(ingestor.settings.Settings)}
+    for name in ASKED:
+        asked = set(settings[name].parse(declared[name]).split(","))
+        for field in sorted(set(settings[name].default.split(",")) - asked):
+            yield f"{name} in k8s/base/ingestor/deployment.yaml does not ask for {field}"
+
+
 LANES_OF_ALL = [(name, lane) for name, lanes in LANES.items() for lane in lanes]
 
 
 @pytest.mark.parametrize(("name", "lane"), LANES_OF_ALL)
 def test_the_environment_is_exactly_the_settings(render: Render, name: str, lane: str) -> None:
     assert lines(faults(render, name, lane)) == ""
+
+
+def test_x_is_asked_for_all_that_the_ingestor_asks_for_by_itself(render: Render) -> None:
+    assert lines(fields_faults(render)) == ""
+
+
+def test_a_field_that_is_not_asked_for_is_found(prod: Render) -> None:
+    names = list(environment(the(prod, "Deployment", "ingestor")))
+    path = f"spec.template.spec.containers.0.env.{names.index('TWEETLOG_X_POLL_FIELDS')}.value"
+
+    wrong = broken(prod, "Deployment ingestor", path, "id, options, voting_status")
+
+    assert "does not ask for duration_minutes" in lines(fields_faults(wrong))
 
 
 def test_a_setting_without_a_value_says_where_to_give_it_one(prod: Render) -> None:
