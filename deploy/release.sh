@@ -104,8 +104,10 @@ platform() {
   done
   run_on_cluster
   run kubectl apply "${files[@]}"
+  # The first time, permissions on the tables follow the tables; Config Connector tries every two
+  # minutes, and a permission takes some more until it is known everywhere.
   run kubectl wait pubsubtopics,pubsubsubscriptions --all --namespace=tweetlog \
-    --for=condition=Ready --timeout=300s
+    --for=condition=Ready --timeout=900s
 }
 
 candidates() {

@@ -92,6 +92,17 @@ def _subscribed(render: Render, topic: str) -> bool:
     return any(one.spec["topicRef"] == {"name": topic} for one in subscriptions)
 
 
+def region_faults(render: Render) -> Iterator[str]:
+    """Yield what keeps tweets elsewhere than where the overlay says."""
+    for one in of_kind(render, "PubSubTopic"):
+        policy = one.spec.get("messageStoragePolicy", {})
+        if policy.get("allowedPersistenceRegions") != [REGION]:
+            yield f"{one}: keeps messages elsewhere than in {REGION}"
+    for one in of_kind(render, "BigQueryDataset", "ArtifactRegistryRepository"):
+        if one.spec["location"] != REGION:
+            yield f"{one}: is in {one.spec['location']}, not in {REGION}"
+
+
 def schedule_faults(render: Render) -> Iterator[str]:
     jobs = {one.name for one in of_kind(render, "Job")}
     for one in of_kind(render, "CloudSchedulerJob"):
@@ -167,6 +178,18 @@ def test_lanes_that_mix_and_topics_without_a_reader_are_found(prod: Render) -> N
     assert "which reaches ['loader']" in lines(lane_faults(mixed))
     assert "which is no topic" in lines(lane_faults(nowhere))
     assert "topic tweets-dead has no subscription" in lines(lane_faults(unread))
+
+
+def test_tweets_stay_in_the_region_of_the_overlay(render: Render) -> None:
+    assert lines(region_faults(render)) == ""
+
+
+def test_data_in_another_region_is_found(prod: Render) -> None:
+    anywhere = broken(prod, "PubSubTopic tweets-raw", "spec.messageStoragePolicy", ...)
+    elsewhere = broken(prod, "BigQueryDataset tweetlog", "spec.location", "US")
+
+    assert "PubSubTopic tweets-raw: keeps messages elsewhere" in lines(region_faults(anywhere))
+    assert "BigQueryDataset tweetlog: is in US" in lines(region_faults(elsewhere))
 
 
 def test_what_starts_by_the_clock_is_there(render: Render) -> None:

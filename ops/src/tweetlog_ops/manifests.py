@@ -17,7 +17,10 @@ from tweetlog_ops.errors import CommandError
 _SERVICE = "tweetlog/service"
 _PUBSUB = "pubsub.cnrm.cloud.google.com/"
 _KINDS = ("PubSubTopic", "PubSubSubscription")
-_TOPIC_FIELDS = frozenset({"messageRetentionDuration"})
+# Where messages are kept has no meaning on one machine.
+_TOPIC_FIELDS = frozenset(
+    {"messageRetentionDuration", "messageStoragePolicy.allowedPersistenceRegions"}
+)
 _SUBSCRIPTION_FIELDS = frozenset(
     {
         "topicRef.name",
