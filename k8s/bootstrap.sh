@@ -6,11 +6,12 @@ set -euo pipefail
 
 readonly CLUSTER=tweetlog
 readonly CONNECTION=github
+# Of Config Connector; the one whose definitions the manifests were held against (docs/deploy.md).
+readonly CONNECTOR=1.155.0
 readonly REPOSITORY=tweetlog
 readonly APIS=(
   artifactregistry bigquery bigquerystorage cloudbuild cloudresourcemanager cloudscheduler
-  container containerscanning iam iamcredentials logging monitoring pubsub run secretmanager
-  serviceusage telemetry
+  container iam iamcredentials logging monitoring pubsub run secretmanager serviceusage telemetry
 )
 # What Config Connector needs to make what k8s/ declares; it acts for whoever may write a resource
 # in the cluster, so who that is matters (k8s/base/platform/access/deployer.yaml).
@@ -121,10 +122,25 @@ alert_email=$email
 TEXT
 }
 
+# Makes an account, if it is not there, and gives it roles in the project.
+make_account() {
+  local account=$1@$project.iam.gserviceaccount.com role
+  found gcloud iam service-accounts describe "$account" --project="$project" ||
+    run gcloud iam service-accounts create "$1" --project="$project" --display-name="$2"
+  for role in "${@:3}"; do
+    run gcloud projects add-iam-policy-binding "$project" --condition=None --quiet \
+      --format=none --member="serviceAccount:$account" --role="$role"
+  done
+}
+
 make_cluster() {
   local place=(--project="$project" --region="$region")
+  # The nodes' own identity: the project's default account may everything in an old project and,
+  # in a new organisation, not even pull an image.
+  make_account gke-nodes 'GKE nodes' roles/container.defaultNodeServiceAccount
   found gcloud container clusters describe "$CLUSTER" "${place[@]}" ||
     run gcloud container clusters create-auto "$CLUSTER" "${place[@]}" \
+      --service-account="gke-nodes@$project.iam.gserviceaccount.com" \
       --release-channel=regular --enable-secret-manager
   # A new version of the secret reaches the pod's file by itself.
   run gcloud beta container clusters update "$CLUSTER" "${place[@]}" \
@@ -133,20 +149,14 @@ make_cluster() {
 }
 
 install_config_connector() {
-  local account=config-connector@$project.iam.gserviceaccount.com role
-  found gcloud iam service-accounts describe "$account" --project="$project" ||
-    run gcloud iam service-accounts create config-connector --project="$project" \
-      --display-name='Config Connector'
-  for role in "${CONNECTOR_ROLES[@]}"; do
-    run gcloud projects add-iam-policy-binding "$project" --condition=None --quiet \
-      --format=none --member="serviceAccount:$account" --role="roles/$role"
-  done
+  local account=config-connector@$project.iam.gserviceaccount.com
+  make_account config-connector 'Config Connector' "${CONNECTOR_ROLES[@]/#/roles/}"
   run gcloud iam service-accounts add-iam-policy-binding "$account" --project="$project" \
     --format=none --role=roles/iam.workloadIdentityUser \
     --member="serviceAccount:$project.svc.id.goog[cnrm-system/cnrm-controller-manager]"
   # On Autopilot it is no add-on: its operator is applied by hand.
   found kubectl get crd configconnectors.core.cnrm.cloud.google.com || {
-    run gcloud storage cp gs://configconnector-operator/latest/release-bundle.tar.gz "$work/"
+    run gcloud storage cp "gs://configconnector-operator/$CONNECTOR/release-bundle.tar.gz" "$work/"
     run tar --extract --gzip --file="$work/release-bundle.tar.gz" --directory="$work"
     run kubectl apply --filename="$work/operator-system/autopilot-configconnector-operator.yaml"
     run kubectl wait --for=condition=Established --timeout=5m \

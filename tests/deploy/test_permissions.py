@@ -31,6 +31,9 @@ INVOKE = "roles/run.invoker"
 READ_SECRET = "roles/secretmanager.secretAccessor"  # noqa: S105 - a role
 AGENT = "Pub/Sub's agent"
 INGESTOR = "ingestor"
+# Made with the cluster, by k8s/bootstrap.sh.
+NODES = "gke-nodes"
+REPOSITORY = "ArtifactRegistryRepository tweetlog"
 PROJECT = "Project"
 DATASET = "BigQueryDataset tweetlog"
 # What a command of the image `ops` does to the warehouse.
@@ -58,11 +61,11 @@ BUILD = (
     ("roles/bigquery.dataEditor", DATASET),
     ("tweetlogSnapshots", PROJECT),
     ("roles/pubsub.publisher", "PubSubTopic tweets-smoke"),
-    ("roles/artifactregistry.writer", "ArtifactRegistryRepository tweetlog"),
+    ("roles/artifactregistry.writer", REPOSITORY),
 )
 CHECK = (
     ("roles/logging.logWriter", PROJECT),
-    ("roles/artifactregistry.reader", "ArtifactRegistryRepository tweetlog"),
+    ("roles/artifactregistry.reader", REPOSITORY),
 )
 
 
@@ -84,6 +87,7 @@ def needed(render: Render) -> Iterator[Grant]:
     for one in of_kind(render, "CloudSchedulerJob"):
         who = one.spec["httpTarget"]["oauthToken"]["serviceAccountRef"]["name"]
         yield Grant(who, INVOKE, f"RunJob {one.name}")
+    yield Grant(NODES, "roles/artifactregistry.reader", REPOSITORY)
     yield from (Grant("cloud-build", *grant) for grant in BUILD)
     yield from (Grant("cloud-build-check", *grant) for grant in CHECK)
     for account in {_account(one) for one in render if one.applied_by == "gcloud"}:
@@ -150,8 +154,9 @@ def _member(spec: dict[str, Any]) -> str:
             r"workloadIdentityPools/example-tweetlog-(?:dev|prod).svc.id.goog/"
             r"subject/ns/tweetlog/sa/([\w-]+)"
         )
-        found = re.fullmatch(pattern, spec["member"])
-        return found[1] if found else str(spec["member"])
+        account = r"serviceAccount:([\w-]+)@example-tweetlog-(?:dev|prod).iam.gserviceaccount.com"
+        found = re.fullmatch(f"{pattern}|{account}", spec["member"])
+        return (found[1] or found[2]) if found else str(spec["member"])
     who = spec["memberFrom"]
     return who["serviceAccountRef"]["name"] if "serviceAccountRef" in who else AGENT
 
@@ -177,7 +182,7 @@ def faults(render: Render) -> Iterator[str]:
     for grant in sorted({one for one in have if have.count(one) > 1}):
         yield f"{grant}: granted twice"
     accounts = {one.name for one in of_kind(render, "IAMServiceAccount")}
-    acting = {grant.who for grant in need} - {AGENT, INGESTOR}
+    acting = {grant.who for grant in need} - {AGENT, INGESTOR, NODES}
     for name in sorted(accounts ^ acting):
         yield f"account {name} is not both declared and used"
 
@@ -214,6 +219,7 @@ def test_no_role_is_wider_than_its_use(render: Render) -> None:
         ("IAMPolicyMember push-calls-loader-replay", "roles/run.invoker on RunService loader-re"),
         ("IAMPolicyMember scheduler-runs-verify", "roles/run.invoker on RunJob verify"),
         ("IAMPolicyMember ingestor-reads-x-bearer-token", "roles/secretmanager.secretAccessor on"),
+        ("IAMPolicyMember nodes-pull-images", "gke-nodes: roles/artifactregistry.reader on"),
         ("IAMPolicyMember verify-runs-queries", "verify: roles/bigquery.jobUser on Project"),
         ("IAMPolicyMember build-runs-as-loader", "on IAMServiceAccount loader: needed"),
         ("IAMServiceAccount loader", "account loader is not both declared and used"),

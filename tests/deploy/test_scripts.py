@@ -224,6 +224,8 @@ def test_a_first_run_makes_everything_in_order(place: Place) -> None:
     )
     order = [
         "gcloud services enable",
+        "gcloud iam service-accounts create gke-nodes",
+        "--role=roles/container.defaultNodeServiceAccount",
         "gcloud container clusters create-auto tweetlog",
         "gcloud container clusters get-credentials",
         "gcloud iam service-accounts create config-connector",
@@ -235,6 +237,7 @@ def test_a_first_run_makes_everything_in_order(place: Place) -> None:
         "kubectl wait --namespace=tweetlog",
     ]
     assert sorted(order, key=calls.index) == order
+    assert "--service-account=gke-nodes@my-tweets.iam.gserviceaccount.com" in calls
     assert "x-bearer-token --project=my-tweets --data-file=FILE" in done.stdout
 
 
