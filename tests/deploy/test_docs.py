@@ -58,7 +58,41 @@ def test_the_page_names_every_alert(prod: Render) -> None:
         assert said in page or "ten minutes" in said, said
 
 
-LINKS = [one for page in PAGES for one in re.findall(r"\]\(([^)#][^)]*)\)", page.read_text())]
+def test_the_page_says_how_long_the_scripts_wait(prod: Render) -> None:
+    page = PAGE.read_text()
+    waits = re.findall(r"--timeout=(\d+)m", (ROOT / "k8s/bootstrap.sh").read_text())
+    build = re.search(r"^timeout: (\d+)s$", (ROOT / "cloudbuild.yaml").read_text(), re.MULTILINE)
+    conditions = sum(len(one.spec["conditions"]) for one in of_kind(prod, "MonitoringAlertPolicy"))
+
+    assert waits == ["5", "15", "15"]
+    assert "at most 15 minutes for Config Connector and 15 for what it makes" in page
+    assert build is not None
+    assert f"at most {int(build[1]) // 3600} hours" in page
+    assert f"| {conditions} conditions " in page
+
+
+def test_the_page_knows_the_ten_likeliest_failures() -> None:
+    section = PAGE.read_text().partition("## When it does not come up")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][2:]
+
+    assert len(rows) >= 10
+    assert all(len(row.split(" | ")) == 3 for row in rows)
+
+
+LINKS = sorted(
+    {one for page in PAGES for one in re.findall(r"\]\(([^)#][^)]*)\)", page.read_text())}
+)
+
+
+HEADINGS = {
+    re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+    for line in PAGE.read_text().splitlines()
+    if line.startswith("#")
+}
+
+
+def test_a_link_within_the_page_leads_to_a_heading() -> None:
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE.read_text())) <= HEADINGS
 
 
 @pytest.mark.parametrize("link", [one for one in LINKS if not one.startswith("https://")])
@@ -76,6 +110,9 @@ def test_a_link_leads_somewhere(link: str) -> None:
         ("0.15", 2 * 2.05e9 / 2**40 * 40),
         ("0.57", 1.80e9 / 2**30 * 0.27 + 2.05e9 / 2**30 * 0.27 * 7 / 30),
         ("0.10 to 0.16", 2 * 1e6 * 0.0020 * 0.000024),
+        ("0.48", 30 * 0.016),
+        ("2.88", 180 * 0.016),
+        ("0.74", 20 * 0.37 * 0.10),
         ("5.30", 2 * 1e6 * 0.1 * (0.000024 + 0.0000025)),
     ],
 )

@@ -142,7 +142,7 @@ def granted(render: Render) -> Iterator[Grant]:
         yield Grant(_member(one.spec), _short(one.spec["role"]), _resource(one.spec["resourceRef"]))
     for one in of_kind(render, "BigQueryDataset"):
         for entry in one.spec["access"]:
-            if "specialGroup" not in entry:
+            if "userByEmail" in entry:  # an authorised dataset or view is no account
                 who = entry["userByEmail"].partition("@")[0]
                 yield Grant(who, _short(entry["role"]), f"BigQueryDataset {one.name}")
 
