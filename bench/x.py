@@ -32,7 +32,10 @@ from google.cloud import pubsub_v1
 from tweetlog_local import pubsub, x_api
 
 RULE = "(the OR de OR la OR el OR und OR der OR in) -is:retweet -is:quote"
+_QUEUE = "TWEETLOG_X_QUEUE_BYTES"
 _SETTLE_SECONDS = 5.0
+# Tweets after which it is known how many of them match.
+_ENOUGH = 1_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def environment(folder: Path, *arguments: str) -> Iterator[tuple[dict[str, str],
                 "TWEETLOG_X_RULES_FILE": str(folder / "rules.yaml"),
                 "TWEETLOG_STATE_DIR": str(folder / "state"),
                 # Room for a round: what is read again from disk would count twice.
-                "TWEETLOG_X_QUEUE_BYTES": "500000000",
+                _QUEUE: "500000000",
             },
             api,
             broker,
@@ -129,27 +132,38 @@ def outage(seconds: int, rate: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         arguments = ("--rate", str(rate), "--prepared", "5000", "--begin", "connect")
         with environment(Path(folder), *arguments) as (env, api, broker):
-            little = {**env, "TWEETLOG_X_QUEUE_BYTES": "4000000"}
-            process = subprocess.Popen([sys.executable, "-m", "ingestor", "x"], env=little)
-            _until(lambda: _stats(api)["delivered"] > 5 * rate)
-            before = _resident(process.pid)
+            usual = {name: value for name, value in env.items() if name != _QUEUE}
+            process = subprocess.Popen([sys.executable, "-m", "ingestor", "x"], env=usual)
+            spill = Path(folder, "state/spill")
+            _until(lambda: _stats(api)["existed"] > _ENOUGH)
+            # Only some of the tweets that happen match the rule.
+            share = _stats(api)["matched"] / _stats(api)["existed"]
+            _asked(api, "pace", {"rate": rate / share})
+            time.sleep(_SETTLE_SECONDS)
+            before, since = _resident(process.pid), _stats(api)
             os.kill(broker.pid, signal.SIGSTOP)
             peaks = [_sampled(process.pid, seconds / 10) for _ in range(10)]
-            spilled = sum(file.stat().st_size for file in Path(folder, "state/spill").iterdir())
+            until = _stats(api)
+            spilled = sum(file.stat().st_size for file in spill.iterdir())
             os.kill(broker.pid, signal.SIGCONT)
-            _until(lambda: not list(Path(folder, "state/spill").iterdir()))
+            _asked(api, "pace", {"rate": 1, "tweets": 0})
+            began = time.monotonic()
+            _until(lambda: not list(spill.iterdir()))
+            caught_up = time.monotonic() - began
             time.sleep(_SETTLE_SECONDS)
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-            stats = _stats(api)
+            connects = len(_asked(api, "log?path=/2/tweets/search/stream"))
+            matched = set(_asked(api, "ids?matched=true"))
             published = _published(broker.address)
+        print(f"a Pub/Sub that answers nothing for {seconds} s")
+        given = (until["deliveries"] - since["deliveries"]) / (until["now"] - since["now"])
+        print(f"  tweets/s of the stream {given:>8,.0f}   (over {connects} connection)")
+        print(f"  matched               {len(matched):>9,}")
         print(
-            f"a Pub/Sub that answers nothing for {seconds} s at {rate} tweets/s on the clock of X"
+            f"  published, by id      {len(published):>9,}   ({len(matched - published)} missing)"
         )
-        print(f"  matched while it ran  {stats['matched']:>9,}")
-        print(f"  given by X, counted   {stats['deliveries']:>9,}")
-        print(f"  published, by id      {published:>9,}")
-        print(f"  waited on disk        {spilled / 1e6:>9.1f} MB")
+        print(f"  waited on disk        {spilled / 1e6:>9.1f} MB, published in {caught_up:.0f} s")
         print(f"  memory before         {before / 1e6:>9.1f} MB")
         print(f"  memory, each tenth    {' '.join(f'{peak / 1e6:.0f}' for peak in peaks)} MB")
 
@@ -160,7 +174,14 @@ def _until(true: Any) -> None:
 
 
 def _stats(api: Any) -> Any:
-    with urllib.request.urlopen(f"{api.control_url}/_lab/stats") as answer:  # noqa: S310 - our own server
+    return _asked(api, "stats")
+
+
+def _asked(api: Any, what: str, body: Any = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        f"{api.control_url}/_lab/{what}", data=json.dumps(body).encode() if body else None
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
         return json.load(answer)
 
 
@@ -174,8 +195,8 @@ def _sampled(pid: int, seconds: float) -> int:
     return _resident(pid)
 
 
-def _published(address: str) -> int:
-    """Return how many different tweets the broker has."""
+def _published(address: str) -> set[str]:
+    """Return the ids of the tweets that the broker has."""
     os.environ["PUBSUB_EMULATOR_HOST"] = address
     found: set[str] = set()
     with pubsub_v1.SubscriberClient() as subscriber:
@@ -183,7 +204,7 @@ def _published(address: str) -> int:
         while True:
             response = subscriber.pull(subscription=name, max_messages=1_000, timeout=10)
             if not response.received_messages:
-                return len(found)
+                return found
             ids = [one.ack_id for one in response.received_messages]
             subscriber.acknowledge(subscription=name, ack_ids=ids)
             found |= {

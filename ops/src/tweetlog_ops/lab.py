@@ -5,12 +5,14 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tweetlog_ops.local_cloud import HOST
 
-_SECONDS = 30
+_SECONDS = 120
+# Ids in one address; each costs the server a look at its text.
+_AT_ONCE = 200
 _PARKED = re.compile(r"^parked for \d+ s: (.+)$", re.MULTILINE)
 
 
@@ -36,6 +38,19 @@ def asked(port: int, name: str, body: object = None, **parameters: str) -> Any:
     )
     with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
         return json.load(response)
+
+
+def searchable(port: int, ids: Sequence[int]) -> list[int]:
+    """Return which of some tweets a search finds for one of their rules.
+
+    Raises:
+        OSError: if the server does not answer.
+    """
+    found: list[int] = []
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ",".join(map(str, ids[first : first + _AT_ONCE]))
+        found += map(int, asked(port, "ids", ids=some, searchable="true"))
+    return found
 
 
 def metrics(port: int) -> Mapping[str, float]:

@@ -47,14 +47,14 @@ def proof_against_x(pipeline: Pipeline) -> XVerdict:
     """Return what of all that matched on the local X API is in the table, or in a known hole."""
     control = pipeline.x.x_control
     matched = [int(id) for id in lab.asked(control, "ids", matched="true")]
-    table = pipeline.warehouse.query(x_proof.TWEETS)
+    table = [int(row[0]) for row in pipeline.warehouse.query(x_proof.TWEETS).rows]
     gaps = pipeline.warehouse.query(x_proof.GAPS)
     return x_proof.compared(
         int(lab.stats(control).get("existed", 0)),
         matched,
-        [int(row[0]) for row in table.rows],
+        table,
         [dict(zip(gaps.columns, row, strict=True)) for row in gaps.rows],
-        searchable=[int(id) for id in lab.asked(control, "ids", matched="true", searchable="true")],
+        searchable=lab.searchable(control, sorted(set(matched) - set(table))),
     )
 
 

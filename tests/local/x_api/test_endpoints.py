@@ -172,6 +172,9 @@ def test_what_a_search_would_find_is_known(x: House) -> None:
 
     assert x.lab.get("ids", matched="true") == [found, unseen, sampled]
     assert x.lab.get("ids", matched="true", searchable="true") == [found]
+    assert x.lab.get("ids", ids=f"{found},7", searchable="true") == [found]
+    assert x.lab.get("ids", ids=found, searchable="false") == []
+    assert x.lab.get("ids", ids="7") == []
 
 
 @pytest.mark.parametrize("x", [{"search_delay": 3600}], indirect=True)

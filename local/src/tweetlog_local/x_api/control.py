@@ -87,13 +87,15 @@ class Control:
         )
 
     def _ids(self, request: Request) -> Response:
-        """Answer with ids: of a stretch of time, of a rule, matched, delivered, searchable."""
+        """Answer with ids: some, or of a time, of a rule, matched, delivered, searchable."""
         first, end = _id(request, "from"), _id(request, "to")
+        chosen = request.one("ids") is not None
+        posts = self._some(request) if chosen else self._platform.timeline.between(first or 0, end)
         rule, delivered = request.one("rule"), request.one("delivered")
         matched, searchable = request.one("matched"), request.one("searchable")
         ids = [
             str(post.id)
-            for post in self._platform.timeline.between(first or 0, end)
+            for post in posts
             if (rule is None or _concerns(post, rule))
             and (matched is None or bool(post.matched) == (matched == "true"))
             and (searchable is None or self._is_searchable(post) == (searchable == "true"))
@@ -127,10 +129,13 @@ class Control:
 
     def _tweets(self, request: Request) -> Response:
         """Answer with the payloads of `ids` that there are, one a line, whatever became of them."""
-        ids = [int(id) for id in (request.one("ids") or "").split(",") if id.isdigit()]
-        posts = filter(None, map(self._platform.timeline.get, ids))
-        lines = [self._platform.timeline.line(post) + b"\n" for post in posts]
+        lines = [self._platform.timeline.line(post) + b"\n" for post in self._some(request)]
         return Response(200, b"".join(lines), "application/x-ndjson")
+
+    def _some(self, request: Request) -> list[Post]:
+        """Return the tweets of `ids` that there are; none where the request has none."""
+        ids = [int(id) for id in (request.one("ids") or "").split(",") if id.isdigit()]
+        return list(filter(None, map(self._platform.timeline.get, ids)))
 
     def _put_in(self, request: Request) -> Response:
         """Let tweets happen: NDJSON of v2 payloads, at their own ids where `keep_ids` is set."""
