@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(CommandError, match="Not a directory"):
         data_dir.opened(tmp_path / "file" / "data")
+
+
+def test_who_holds_a_folder_sees_that_somebody_waits(tmp_path: Path) -> None:
+    folder = data_dir.opened(tmp_path)
+    got = threading.Event()
+
+    def wait() -> None:
+        with data_dir.locked(folder, patience=60):
+            got.set()
+
+    waiting = threading.Thread(target=wait)
+    with data_dir.locked(folder):
+        waiting.start()
+        while not folder.wanted.exists():
+            assert waiting.is_alive()
+    waiting.join(timeout=60)
+
+    assert got.is_set()
+    assert not folder.wanted.exists()
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ class DataDir:
         return self.path / "run.json"
 
     @property
+    def wanted(self) -> Path:
+        """There while somebody waits for the folder: a report that keeps it lets it go."""
+        return self.path / "wanted"
+
+    @property
     def version(self) -> Path:
         """The format of what is in the folder."""
         return self.path / "FORMAT"
@@ -171,10 +176,14 @@ def locked(folder: DataDir, *, patience: float = 0.0) -> Iterator[None]:
     """
     deadline = time.monotonic() + patience
     with _lock_file(folder) as file:
-        while not _try_lock(file):
-            if folder.running.exists() or time.monotonic() > deadline:
-                raise CommandError(_held(folder), exit_code=2)
-            time.sleep(_LOOK_SECONDS)
+        try:
+            while not _try_lock(file):
+                if folder.running.exists() or time.monotonic() > deadline:
+                    raise CommandError(_held(folder), exit_code=2)
+                folder.wanted.touch()
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            folder.wanted.unlink(missing_ok=True)
         yield
 
 

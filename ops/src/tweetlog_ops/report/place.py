@@ -1,6 +1,7 @@
 """Where the report's warehouse is: in the cloud, or in a data folder whose run comes and goes."""
 
 import threading
+import time
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -10,9 +11,10 @@ from tweetlog_ops import data_dir as folders
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.warehouse import Warehouse
 
-# How long a server of our own is kept after the last question. While it runs the folder is taken,
-# and `tweetlog run` waits for it.
-_KEPT_SECONDS = 3.0
+# How long a server of our own is kept after the last question, so that the next one is answered at
+# once; and how often it is asked whether somebody else waits for the folder, who gets it.
+_KEPT_SECONDS = 120.0
+_LOOK_SECONDS = 0.2
 
 
 class Place(Protocol):
@@ -78,8 +80,8 @@ class Folder:
         self._lock = threading.RLock()
         self._own = ExitStack()
         self._warehouse: Warehouse | None = None
-        self._release: threading.Timer | None = None
         self._using = 0
+        self._used_at = 0.0
 
     def live(self) -> bool:
         """Whether a run is under way in the folder."""
@@ -104,6 +106,8 @@ class Folder:
         with self._lock:
             if self._warehouse is None:
                 self._warehouse = self._own.enter_context(local_cloud.warehouse(folder))
+                watch = threading.Thread(target=self._watch, args=(self._warehouse,), daemon=True)
+                watch.start()
             warehouse = self._warehouse
             self._using += 1
         kept = False
@@ -113,27 +117,32 @@ class Folder:
         finally:
             with self._lock:
                 self._using -= 1
+                self._used_at = time.monotonic()
                 # One that cannot answer is not kept: a run may be waiting to make the tables.
-                self._release_soon() if kept else self._release_now()
+                if not kept and not self._using:
+                    self._stop()
 
     def close(self) -> None:
         """Stop our own server, if one runs."""
         with self._lock:
-            if self._release is not None:
-                self._release.cancel()
             self._stop()
 
-    def _release_soon(self) -> None:
-        if self._release is not None:
-            self._release.cancel()
-        self._release = threading.Timer(_KEPT_SECONDS, self._release_now)
-        self._release.daemon = True
-        self._release.start()
+    def _watch(self, warehouse: Warehouse) -> None:
+        """Stop our server when it is no longer asked, or the folder is wanted."""
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            with self._lock:
+                if self._warehouse is not warehouse:
+                    return
+                if not self._using and (self._idle() or self._wanted()):
+                    self._stop()
+                    return
 
-    def _release_now(self) -> None:
-        with self._lock:
-            if not self._using:
-                self._stop()
+    def _idle(self) -> bool:
+        return time.monotonic() - self._used_at > _KEPT_SECONDS
+
+    def _wanted(self) -> bool:
+        return folders.DataDir(self._path).wanted.exists()
 
     def _stop(self) -> None:
         self._warehouse = None
