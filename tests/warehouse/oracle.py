@@ -250,6 +250,15 @@ def reach(tweets: Sequence[Tweet]) -> Rows:
     ]  # fmt: skip
 
 
+def lags(tweets: Iterable[Tweet], since: str) -> list[float]:
+    """Return how many seconds it took from a moment to the table, in order."""
+    return sorted(
+        (moment(one, "loaded_at") - moment(one, since)).total_seconds()
+        for one in tweets
+        if one.get(since) is not None
+    )
+
+
 def enricher_versions(tweets: Sequence[Tweet]) -> Rows:
     return [
         (version, len(some), len(some) / len(tweets),
@@ -277,4 +286,8 @@ VIEWS: dict[str, Callable[[Sequence[Tweet]], Rows]] = {
     "v_conversations": conversations,
     "v_reach": reach,
     "v_enricher_versions": enricher_versions,
+    # Without a hole in the stream.
+    "v_completeness": lambda tweets: [
+        (when, len(some), 0, 0, 1) for when, some in grouped(tweets, day).items()
+    ],
 }

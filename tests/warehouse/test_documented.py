@@ -12,6 +12,7 @@ from sqlglot import exp, parse_one
 from stocked_warehouse import stocked, tweet_rows
 from tweetlog_local.tweets import lines
 from tweetlog_ops import project
+from tweetlog_ops.report import looker, questions
 from tweetlog_ops.statements import Statement, columns, read
 
 # Columns of v_tweets that are computed, with what they are computed from.
@@ -86,9 +87,57 @@ def test_the_document_says_of_every_view_what_it_reads() -> None:
 
     assert said.keys() | {"tweets_current"} >= views().keys()
     for view in OVER_TWEETS:
-        estimate = re.search(r"^-- Bytes: about (\d+) a tweet\.$", views()[view], re.MULTILINE)
-        assert estimate
-        assert said[view] == estimate[1], view
+        assert said[view] == str(estimated(view)), view
+
+
+def looker_studio() -> str:
+    return (project.root() / "docs" / "looker-studio.md").read_text()
+
+
+def charts() -> list[tuple[str, list[str]]]:
+    """Return the charts that the document lays out: the view that each asks, and its fields."""
+    row = r"^\|[^|]*\| (\w[^|]*) \| `(v_\w+)` \|(.*)\|$"
+    found: list[tuple[str, list[str]]] = []
+    for chart, view, cells in re.findall(row, looker_studio(), re.MULTILINE):
+        fields = re.findall(r"`(\w+)`", cells)
+        # A scorecard shows one figure.
+        found += [(view, [one]) for one in fields] if chart == "scorecards" else [(view, fields)]
+    return found
+
+
+def test_looker_studio_is_laid_out_with_fields_that_the_views_have() -> None:
+    described = {
+        name: {item.name for item in parse_one(sql, dialect="bigquery").this.expressions}
+        for name, sql in views().items()
+    }
+
+    assert len(charts()) > 15
+    for view, fields in charts():
+        assert fields, view
+        assert set(fields) <= described[view], view
+    assert {view for view, _ in charts()} <= set(looker.SOURCES.values())
+
+
+def test_looker_studio_has_the_aliases_of_the_link() -> None:
+    cells = re.findall(r"\| `(\w+)` \| `(v_\w+)` (?=\|)", looker_studio())
+
+    assert dict(cells) == looker.SOURCES
+
+
+def test_a_look_at_all_pages_of_looker_studio_reads_what_the_document_says() -> None:
+    said = re.search(r"\((\d+) charts, about ([\d.]+) kB a tweet\)", looker_studio())
+    assert said
+
+    assert int(said[1]) == len(charts())
+    read_by_charts = sum(estimated(view) for view, _ in charts() if view in OVER_TWEETS)
+    assert float(said[2]) * 1000 == pytest.approx(read_by_charts, rel=0.05)
+
+
+def estimated(view: str) -> int:
+    """Return the bytes a tweet that the header of a view says."""
+    said = re.search(r"^-- Bytes: about (\d+) a tweet\.$", views()[view], re.MULTILINE)
+    assert said, view
+    return int(said[1])
 
 
 def named(view: str) -> list[str]:
@@ -104,13 +153,42 @@ def named(view: str) -> list[str]:
 
 def columns_read(view: str) -> set[str]:
     """Return the columns of the table of tweets that a view needs, through other views as well."""
-    query = parse_one(views()[view], dialect="bigquery").expression
+    return columns_of(parse_one(views()[view], dialect="bigquery").expression)
+
+
+def columns_of(query: Any) -> set[str]:
+    """Return the columns of the table of tweets that a query over views needs."""
     known = columns(statements()["tweets"].sql)
     found = {COMPUTED.get(item.name, item.name) for item in query.find_all(exp.Column)} & {*known}
     for table in query.find_all(exp.Table):
         if table.name in OVER_TWEETS:
             found |= columns_read(table.name)
     return found | NEEDED
+
+
+# Each is asked once a look; the counts of accounts once more.
+LOOK = {
+    "extent": questions.EXTENT,
+    "spellings": questions.SPELLINGS,
+    "rules": questions.RULES,
+    "groups": questions.GROUPS["HOUR"],
+    "people": questions.people(questions.Filters())[0],
+    "lag": questions.LAG,
+    "completeness": questions.COMPLETENESS,
+    "versions": questions.VERSIONS,
+    "spend": questions.SPEND,
+}
+
+
+def test_a_look_of_the_report_reads_what_the_document_says() -> None:
+    text = (project.root() / "docs" / "reports.md").read_text()
+    said = re.search(r"One look reads about (\d+) bytes a tweet", text)
+    assert said
+
+    read = [columns_of(parse_one(query, dialect="bigquery")) for query in LOOK.values()]
+    measured = sum(bytes_of()[column] for some in read for column in some)
+
+    assert float(said[1]) == pytest.approx(measured, rel=0.1)
 
 
 @cache

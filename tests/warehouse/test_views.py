@@ -5,6 +5,7 @@
 
 import math
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from enricher.languages import _BCP_47, _NO_LANGUAGE, LANGUAGES, said_by_x
 from ingestor.files import found
 from stocked_warehouse import WRITTEN, Row, Stocked, stocked, tweet_rows
 from tweetlog_local.tweets import lines
-from warehouse.oracle import VIEWS, size
+from warehouse.oracle import VIEWS, grouped, lags, moment, size
 
 TWEETS, SEED = 1_200, 11
 FOLDER = os.environ.get("REAL_TWEETS", "")
@@ -79,6 +80,42 @@ def test_a_view_says_what_plain_python_says(
     assert len(said) == len(computed) > 0
     for row, wanted in zip(said, computed, strict=True):
         assert all(map(alike, row, wanted)), (row, wanted)
+
+
+def test_percentiles_of_the_lag_are_where_they_belong(
+    compared: tuple[Stocked, Sequence[Row]],
+) -> None:
+    warehouse, tweets = compared
+    groups = grouped(
+        tweets, lambda one: moment(one, "loaded_at").replace(minute=0, second=0, microsecond=0)
+    )
+
+    said = warehouse.ask("SELECT * FROM v_lag")
+
+    assert {row["loaded_hour"]: row["tweets"] for row in said} == {
+        hour: len(some) for hour, some in groups.items()
+    }
+    for row in said:
+        for column in row.keys() - {"loaded_hour", "tweets"}:
+            since, percent = column.split("_to_loaded_p")
+            lag = lags(groups[row["loaded_hour"]], f"{since}_at")
+            if not lag:
+                assert row[column] is None
+                continue
+            # BigQuery's quantiles are approximate: within one of a hundred.
+            below, up_to = bisect_left(lag, row[column]), bisect_right(lag, row[column])
+            assert below / len(lag) - 0.02 <= int(percent) / 100 <= up_to / len(lag) + 0.02
+
+
+def test_freshness_is_that_of_the_newest(compared: tuple[Stocked, Sequence[Row]]) -> None:
+    warehouse, tweets = compared
+
+    (said,) = warehouse.ask("SELECT * FROM v_freshness")
+
+    assert said["tweets"] == len(tweets)
+    assert said["newest_created_at"] == max(map(moment, tweets))
+    assert said["newest_loaded_at"] == max(moment(one, "loaded_at") for one in tweets)
+    assert said["newest_enricher_version"] == max(one["enricher_version"] for one in tweets)
 
 
 def test_x_languages_are_named_as_the_enricher_names_them(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
--- Dead letters by reason, day by day: what could not be processed, where and why. Ask for a window
--- (WHERE day >= ...): the table is partitioned by day.
--- Reads all columns of dead_letters of the days asked for: about 3,000 bytes a dead letter.
+-- Dead letters by reason, day by day: what could not be processed, where and why. A letter that came
+-- again counts on the day on which it came first, so that every one is read whatever days are asked.
+-- Reads all columns of dead_letters: about 3,000 bytes a dead letter.
 CREATE OR REPLACE VIEW tweetlog.v_rejections (
   day OPTIONS (description = 'The day on which it was set aside, in UTC.'),
   kind OPTIONS (description = 'rejected by a service of ours, or exhausted: Pub/Sub gave up.'),

@@ -85,9 +85,8 @@ LIMIT @most
 """
 
 RULES = """
-SELECT rule_id, MAX(rule) AS rule
-FROM tweetlog.v_rules
-WHERE rule_id IS NOT NULL
+SELECT r.id AS rule_id, MAX(COALESCE(r.tag, r.id)) AS rule
+FROM tweetlog.v_tweets, UNNEST(rules) AS r
 GROUP BY rule_id
 ORDER BY rule_id
 LIMIT 1000
