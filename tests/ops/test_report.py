@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tweetlog_command import tweetlog
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.report import cube, health, looker, page, questions
 from tweetlog_ops.report.questions import Filters, Window
@@ -230,6 +232,41 @@ def test_health_is_said_as_json() -> None:
 
     assert json.loads(json.dumps(said))["signs"][0]["name"] == "Proof"
     assert said["live"] is True
+
+
+def test_without_credentials_the_cloud_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "BIGQUERY_EMULATOR_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (("HOME", str(tmp_path)), ("CLOUDSDK_CONFIG", str(tmp_path))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+    done = tweetlog("report", "--project", "a-project", "--export", str(tmp_path / "report.html"))
+
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "no access to Google Cloud" in done.err
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--looker",), "--looker needs --project"),
+        (("--export", "/nowhere/report.html"), "/nowhere: no such folder"),
+        (("--from", "yesterday"), "yesterday"),
+        (("--port", "many"), "many"),
+    ],
+)
+def test_a_wrong_call_is_told_what_is_wrong(
+    tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = tweetlog("report", "--data-dir", str(tmp_path / "data"), *arguments)
+
+    assert done.code == 2
+    assert says in done.err
 
 
 class Nowhere:

@@ -1,12 +1,12 @@
 """A real browser, and a real report for it to look at."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -58,11 +58,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 @contextmanager
-def reported(folder: Path) -> Iterator[str]:
-    """Serve the report of a data folder; yield its address."""
-    command = [sys.executable, "-m", "tweetlog_ops", "report", "--data-dir", str(folder)]
+def reported(*arguments: str, **environment: str) -> Iterator[str]:
+    """Serve a report; yield its address."""
     process = subprocess.Popen(
-        [*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "tweetlog_ops", "report", *arguments, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | environment,
     )
     try:
         assert process.stdout
@@ -74,7 +77,7 @@ def reported(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def served(played: Pipeline) -> Iterator[str]:
-    with reported(played.folder) as url:
+    with reported("--data-dir", str(played.folder)) as url:
         yield url
 
 

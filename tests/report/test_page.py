@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +18,8 @@ from playwright.sync_api import Browser, Page
 from builders import a_payload
 from report.conftest import DELETED, HOSTILE, TWEETS, Looked, reported
 from tweetlog_command import Pipeline, tweetlog
+from tweetlog_local import bigquery
+from tweetlog_ops import data_dir
 
 pytestmark = pytest.mark.servers
 
@@ -137,6 +141,14 @@ def test_a_window_of_time_counts_what_sql_counts(
     assert page.input_value("#from") == "2026-01-05T06:00"
 
 
+def boxes(page: Page, selector: str) -> list[dict[str, float]]:
+    """Return where the elements of a selector are."""
+    found: list[dict[str, float]] = page.locator(selector).evaluate_all(
+        "all => all.map(one => ({x: Math.round(one.getBoundingClientRect().right)}))"
+    )
+    return found
+
+
 def test_the_keyboard_alone_chooses_a_row_and_lets_it_go(looked: Looked, served: str) -> None:
     page = looked.open(served)
     everything = shown(page)
@@ -147,6 +159,8 @@ def test_the_keyboard_alone_chooses_a_row_and_lets_it_go(looked: Looked, served:
 
     assert shown(page) < everything
     assert row.get_attribute("aria-pressed") == "true"
+    assert row.is_visible()
+    assert len({box["x"] for box in boxes(page, "#languages .number")}) == 3
     assert page.evaluate("document.activeElement.className") == "name"
     page.keyboard.press("Enter")
     assert shown(page) == everything
@@ -215,6 +229,57 @@ def test_the_exported_file_opens_without_a_network_and_filters_there(
     context.close()
 
 
+@pytest.fixture
+def cloud(played: Pipeline, tmp_path: Path) -> Iterator[str]:
+    """The embedded BigQuery as if it were Google's: a server that belongs to no run."""
+    with data_dir.locked(data_dir.existing(played.folder), patience=120):
+        shutil.copytree(played.folder / "bigquery", tmp_path / "bigquery")
+    with bigquery.running(tmp_path / "bigquery", project="tweetlog-local") as server:
+        yield server.rest
+
+
+def test_the_same_page_shows_the_cloud_and_what_a_look_there_costs(
+    looked: Looked, cloud: str, played: Pipeline
+) -> None:
+    project = ("--project", "tweetlog-local", "--dataset", "tweetlog")
+    with reported(*project, BIGQUERY_EMULATOR_HOST=cloud) as url:
+        page = looked.open(url)
+
+        assert shown(page) == played.value("SELECT COUNT(*) FROM v_tweets")
+        assert "BigQuery tweetlog-local.tweetlog" in page.inner_text("header")
+        assert "in BigQuery, about" in page.inner_text("footer")
+        looked.proven()
+        choose(page, language="en")
+        authors = "SELECT COUNT(DISTINCT author_id) FROM v_tweets WHERE language = 'en'"
+        page.wait_for_function(IS_ACCOUNTS, arg=f"{played.value(authors):,}")
+        page.click("#show")
+        page.wait_for_selector("#samples .tweet")
+        assert page.evaluate("window.broken") is None
+        page.goto("about:blank")
+
+
+def test_what_is_deleted_while_it_is_read_goes(
+    looked: Looked, played: Pipeline, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    with data_dir.locked(data_dir.existing(played.folder), patience=120):
+        shutil.copytree(played.folder, folder, ignore=shutil.ignore_patterns("run.json"))
+    with reported("--data-dir", str(folder)) as url:
+        page = looked.open(url)
+        page.click("#show")
+        page.wait_for_selector("#samples .tweet")
+        newest = page.locator("#samples a").first.get_attribute("href") or ""
+        id = newest.rsplit("/", 1)[1]
+        assert id in HOSTILE
+
+        gone = f"INSERT INTO deletions (tweet_id, verdict) VALUES ('{id}', 'deleted')"  # noqa: S608 - our own id
+        assert tweetlog("query", "--data-dir", str(folder), gone).code == 0
+
+        page.wait_for_selector(f"#samples a[href$='{id}']", state="detached")
+        page.wait_for_selector("#samples .tweet")
+        page.goto("about:blank")
+
+
 def test_live_figures_move_while_tweets_flow(looked: Looked, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     command = [sys.executable, "-m", "tweetlog_ops", "run", "--data-dir", str(folder)]
@@ -222,7 +287,7 @@ def test_live_figures_move_while_tweets_flow(looked: Looked, tmp_path: Path) -> 
         [*command, "--delivery", "pull", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
     assert run.stdin
-    with reported(folder) as url:
+    with reported("--data-dir", str(folder)) as url:
         for number in range(3):
             run.stdin.write(some_tweets(50 * number, 50))
             run.stdin.flush()
@@ -247,7 +312,7 @@ def some_tweets(start: int, count: int) -> bytes:
 
 
 def test_a_folder_without_tweets_says_how_to_get_some(looked: Looked, tmp_path: Path) -> None:
-    with reported(tmp_path / "nothing") as url:
+    with reported("--data-dir", str(tmp_path / "nothing")) as url:
         page = looked.open(url)
 
         assert "No tweets yet" in page.inner_text("main")
@@ -282,29 +347,39 @@ def violations(page: Page) -> list[str]:
     return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
 
 
-SIZES = {
-    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+DESK: Any = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+SIZES: dict[str, Any] = {
+    "light": DESK,
+    "dark": DESK | {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
+    "tablet": {"viewport": {"width": 820, "height": 1180}},
     "wall": {"viewport": {"width": 2560, "height": 1440}, "color_scheme": "dark"},
+    "filtered": DESK,
+    "hostile": DESK | {"color_scheme": "dark"},
+    "empty": DESK,
 }
 
 
-@pytest.mark.parametrize("name", [*SIZES, "empty"])
+@pytest.mark.parametrize("name", SIZES)
 def test_it_can_be_looked_at(browser: Browser, served: str, tmp_path: Path, name: str) -> None:
     """`REPORT_SHOTS=folder pytest tests/report` keeps the pictures."""
     folder = Path(SHOTS or tmp_path)
     folder.mkdir(exist_ok=True)
     picture = folder / f"{name}.png"
-    options: Any = SIZES.get(name, SIZES["light"])
-    context = browser.new_context(**options)
+    context = browser.new_context(**SIZES[name])
     looked = Looked(context.new_page())
     if name == "empty":
-        with reported(tmp_path / "nothing") as url:
-            looked.open(url).screenshot(path=picture, full_page=True)
+        with reported("--data-dir", str(tmp_path / "nothing")) as url:
+            looked.open(url).screenshot(path=picture)
     else:
-        looked.open(served)
-        looked.proven().screenshot(path=picture, full_page=True)
+        page = looked.open(served + ("#language=en&tags=together" if name == "filtered" else ""))
+        looked.proven()
+        if name == "hostile":
+            page.click("#show")
+            page.wait_for_selector("#samples .tweet")
+            page.locator("#samples-panel").screenshot(path=picture)
+        else:
+            page.screenshot(path=picture, full_page=True)
     context.close()
 
     assert picture.read_bytes().startswith(b"\x89PNG")

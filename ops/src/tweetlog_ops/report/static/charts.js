@@ -3,6 +3,7 @@
 const Charts = (() => {
   let plot = null;
   let shape = "";
+  let extent = [0, 1];
 
   function color(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -20,7 +21,13 @@ const Charts = (() => {
   }
 
   function colors(parts) {
-    return parts.map((part, n) => color(part.other ? "--other" : `--c${n}`));
+    return parts.map((part) => color(part.color));
+  }
+
+  /** Columns, with a gap between them where they are wide enough for one. */
+  function columns(element, count) {
+    const gap = element.clientWidth / count >= 7 ? 1 : 0;
+    return uPlot.paths.bars({ size: [1, Infinity], gap, align: 1 });
   }
 
   function options(element, parts, made, handlers) {
@@ -32,25 +39,27 @@ const Charts = (() => {
       font: `${(0.8 * rem).toFixed(1)}px ${color("--font")}`,
     };
     const fills = colors(parts).reverse();
+    const paths = columns(element, made.x.length);
     return {
       width: element.clientWidth,
       height: height(element),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       legend: { show: false },
+      padding: [0.6 * rem, 0.5 * rem, 0, 0],
       cursor: { points: { show: false }, drag: { x: true, y: false }, y: false },
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+      scales: { x: { time: true, range: () => extent }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.04)] } },
       axes: [
-        { ...axis, grid: { show: false }, size: 3 * rem, values: dates },
-        { ...axis, size: 3.6 * rem, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.number(tick) : "")) },
+        { ...axis, grid: { show: false }, gap: 0.4 * rem, size: (_, labels) => (labels && labels.some((label) => label.includes("\n")) ? 2.8 : 1.7) * rem, values: dates },
+        { ...axis, gap: 0.5 * rem, size: (_, labels) => widest(labels, 0.8 * rem), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.short(tick) : "")) },
       ],
       series: [
         {},
         ...fills.map((fill) => ({
           stroke: fill,
           fill,
-          width: 1,
+          width: 0,
           points: { show: false },
-          paths: uPlot.paths.stepped({ align: 1 }),
+          paths,
         })),
       ],
       hooks: {
@@ -68,6 +77,11 @@ const Charts = (() => {
         ],
       },
     };
+  }
+
+  /** As much room as the longest label takes: a digit is a little over half as wide as it is high. */
+  function widest(labels, size) {
+    return Math.ceil(0.62 * size * Math.max(1, ...(labels || []).map((label) => label.length)) + 0.8 * size);
   }
 
   /** The ticks of the time axis: the hour, and the day where one begins or where none is shown yet. */
@@ -97,16 +111,15 @@ const Charts = (() => {
   }
 
   function height(element) {
-    return Math.max(180, Math.min(420, Math.round(element.clientWidth * 0.28)));
+    return Math.max(200, Math.min(480, Math.round(element.clientWidth * 0.24)));
   }
 
   /** Draw, or renew what is drawn if it has the same shape. */
   function time(element, parts, made, handlers) {
-    // A step reaches to the next one, so the last one needs an end.
-    const held = (values) => Float64Array.from([...values, values[values.length - 1]]);
-    const end = made.x[made.x.length - 1] + made.step;
-    const data = [Float64Array.from([...made.x, end]), ...stacked(made.series).map(held)];
-    const now = JSON.stringify([parts.map((part) => part.name), element.clientWidth, colors(parts), made.gaps]);
+    // A column reaches to the next one, so the last one needs an end.
+    extent = [made.x[0], made.x[made.x.length - 1] + made.step];
+    const data = [made.x, ...stacked(made.series)];
+    const now = JSON.stringify([parts.map((part) => part.name), element.clientWidth, colors(parts), made.gaps, made.x.length]);
     if (plot && now === shape) {
       plot.setData(data);
       return;

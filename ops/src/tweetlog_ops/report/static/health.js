@@ -23,6 +23,20 @@ const Health = (() => {
     list.replaceChildren(...made);
   }
 
+  const GRAVE = ["bad", "note", "unknown", "good"];
+  const SAYS = { good: "All is well", note: "Whole, worth a look", bad: "Not whole", unknown: "Being checked" };
+
+  /** All signs in one: the gravest, said in words and a mark; the proof alone decides on wholeness. */
+  function verdict(holder, found) {
+    const proof = found.find((sign) => sign.name === "Proof");
+    const level = proof.level === "good" ? GRAVE.find((one) => found.some((sign) => sign.level === one)) : proof.level;
+    const about = found.filter((sign) => sign.level === level && level !== "good").map((sign) => sign.name);
+    holder.className = `verdict ${level}`;
+    holder.querySelector(".mark").textContent = MARKS[level];
+    holder.querySelector("h2").textContent = SAYS[level];
+    holder.querySelector("p").textContent = about.length ? about.join(", ") : "Nothing lost, nothing doubled.";
+  }
+
   function table(title, columns, rows) {
     const holder = element("div", { className: "block" }, element("h3", {}, title));
     if (!rows.length) {
@@ -75,11 +89,11 @@ const Health = (() => {
         ]),
       ),
       table(
-        "Lag of the last hour of loading",
-        ["until it is in the table, since", "half", "99 %"],
+        "How long the last hour's rows took",
+        ["from the moment that", "median", "99 %"],
         lag
           ? [
-              ["it was posted", seconds(lag.created_to_loaded_p50), seconds(lag.created_to_loaded_p99)],
+              ["X posted it", seconds(lag.created_to_loaded_p50), seconds(lag.created_to_loaded_p99)],
               ["it was received", seconds(lag.received_to_loaded_p50), seconds(lag.received_to_loaded_p99)],
               ["it was enriched", seconds(lag.enriched_to_loaded_p50), seconds(lag.enriched_to_loaded_p99)],
             ]
@@ -108,5 +122,5 @@ const Health = (() => {
       .map((gap) => ({ from: Date.parse(gap.from_time) / 1000, to: Date.parse(gap.to_time) / 1000 }));
   }
 
-  return Object.freeze({ signs, whole, gaps });
+  return Object.freeze({ signs, verdict, whole, gaps });
 })();

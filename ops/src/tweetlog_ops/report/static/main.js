@@ -4,7 +4,7 @@
   const { element } = Panels;
   const find = (id) => document.getElementById(id);
   const EVERY_MS = 2000;
-  const MOST = { languages: 10, tags: 12 };
+  const MOST = { languages: 10, tags: 15 };
   const embedded = Boolean(find("facts-data"));
 
   let cube = null;
@@ -200,14 +200,13 @@
   let parts = [];
 
   function show() {
-    Health.signs(find("signs"), health.signs);
-    find("whole").hidden = !health.signs.length;
-    if (health.signs.length) Health.whole(find("whole-grid"), health);
+    diagnose();
     if (!cube) return;
     const any = cube.head.tweets > 0;
     find("empty").hidden = any;
     find("report").hidden = !any;
     find("place").textContent = cube.head.cloud ? `BigQuery ${cube.head.place}` : cube.head.place;
+    document.title = `${cube.head.place} · tweetlog report`;
     foot();
     tick();
     if (!any) return;
@@ -227,6 +226,17 @@
     document.documentElement.dataset.tweets = String(found.tweets);
   }
 
+  function diagnose() {
+    const any = health.signs.length > 0;
+    find("whole").hidden = !any;
+    // Room is kept for it, so that nothing moves when it arrives.
+    find("health").hidden = !any && !(cube && cube.head.tweets);
+    if (!any) return;
+    Health.signs(find("signs"), health.signs);
+    Health.verdict(find("verdict"), health.signs);
+    Health.whole(find("whole-grid"), health);
+  }
+
   function tick() {
     const live = Boolean(health.live === undefined ? cube && cube.head.live : health.live);
     find("pulse").hidden = embedded || !cube;
@@ -242,7 +252,7 @@
     const shown = [
       ["Tweets", Text.number(found.tweets), found.tweets === head.tweets ? "all" : `${Text.share(found.tweets, head.tweets)} of ${Text.number(head.tweets)}`],
       ["Accounts", authors === null ? "…" : Text.number(authors), embedded && State.filtered(state) ? "of all tweets" : each],
-      ["Languages", Text.number([...found.languages].filter((count) => count > 0).length), "detected"],
+      ["Languages", Text.number(chosen.language >= 0 ? Math.min(1, found.tweets) : [...found.languages].filter((count) => count > 0).length), "detected"],
       ["Hashtags", Text.number([...Cube.members(head.hashtag_sets, found.ownTagSets, head.hashtags.length)].filter((count) => count > 0).length), "different"],
       ["Cost", Text.money(Cube.paid(cube, found) * 0.005), `${Text.number(Cube.paid(cube, found))} Posts by a rule`],
     ];
@@ -288,35 +298,37 @@
       split === "language" ? colored.languages : split === "kind" ? ordered(found.kinds).slice(0, 6) : [];
     const bins = Cube.bins(chosen);
     const series = Cube.series(cube, chosen, bins, split, values);
-    const names = values.map((n) => (split === "language" ? Text.language(head.languages[n]) : head.kinds[n]));
-    parts = [...names.map((name) => ({ name })), { name: names.length ? "others" : "tweets", other: names.length > 0 }];
-    if (names.length && !series[series.length - 1].some((value) => value > 0)) {
-      parts.pop();
-      series.pop();
-    }
+    const all = values.map((n, at) => ({
+      name: split === "language" ? Text.language(head.languages[n]) : head.kinds[n],
+      color: `--c${at}`,
+      values: series[at],
+    }));
+    const rest = { name: all.length ? "others" : "tweets", color: all.length ? "--other" : "--c0", values: series[series.length - 1] };
+    // What the filters leave nothing of has no place in the legend; its colour is kept for it.
+    parts = [...all, rest].map((part) => ({ ...part, sum: part.values.reduce((a, b) => a + b, 0) })).filter((part) => part.sum > 0);
+    if (!parts.length) parts = [{ ...rest, sum: 0 }];
     const step = bins.each * head.step;
     const start = head.start + chosen.from * head.step;
     const made = {
       x: Float64Array.from({ length: bins.count }, (_, n) => start + n * step),
-      series,
+      series: parts.map((part) => part.values),
       gaps: Health.gaps(health),
       step,
     };
     find("legend").replaceChildren(
-      ...parts.map((part, n) => {
+      ...parts.map((part) => {
         const swatch = element("span", { className: "swatch", "aria-hidden": "true" });
-        swatch.style.background = `var(${part.other ? "--other" : `--c${n}`})`;
-        const sum = series[n].reduce((a, b) => a + b, 0);
+        swatch.style.background = `var(${part.color})`;
         const name = element("span");
         Text.put(name, part.name);
-        return element("li", {}, swatch, name, element("span", { className: "quiet" }, Text.number(sum)));
+        return element("li", {}, swatch, name, element("span", { className: "quiet" }, Text.number(part.sum)));
       }),
       ...(made.gaps.length ? [element("li", {}, element("span", { className: "swatch hole", "aria-hidden": "true" }), "nobody listened")] : []),
     );
     find("time").setAttribute(
       "aria-label",
       `Tweets over time, ${Text.moment(start)} to ${Text.moment(start + bins.count * step)} UTC, by ${span(step)}: ` +
-        parts.map((part, n) => `${part.name} ${Text.number(series[n].reduce((a, b) => a + b, 0))}`).join(", "),
+        parts.map((part) => `${part.name} ${Text.number(part.sum)}`).join(", "),
     );
     Charts.time(find("time"), parts, made, { point: (n) => point(made, n), chose: zoom });
     point(made, null);
@@ -377,7 +389,7 @@
         key: cube.head.languages[n],
         name: Text.language(cube.head.languages[n]),
         part: found.languages[n] / most,
-        color: colorOf(n) < 0 ? "--other" : `--c${colorOf(n)}`,
+        color: state.split !== "language" ? "" : colorOf(n) < 0 ? "--other" : `--c${colorOf(n)}`,
         chosen: chosen.language === n,
         aside: chosen.language >= 0 && chosen.language !== n,
         cells: [Text.number(found.languages[n]), Text.share(found.languages[n], sum), Text.number(found.differs[n])],
@@ -458,14 +470,14 @@
   function kinds() {
     const all = ordered(found.kinds);
     Panels.table(find("kinds"), "Kinds of tweets", ["kind", "tweets", "share"],
-      all.map((n) => ({ key: n, name: cube.head.kinds[n] || "not known", part: found.kinds[n] / found.kinds[all[0]], cells: [Text.number(found.kinds[n]), Text.share(found.kinds[n], found.tweets)] })));
+      all.map((n, at) => ({ key: n, color: state.split === "kind" ? `--c${at}` : "", name: cube.head.kinds[n] || "not known", part: found.kinds[n] / found.kinds[all[0]], cells: [Text.number(found.kinds[n]), Text.share(found.kinds[n], found.tweets)] })));
   }
 
   function differences() {
     const width = cube.head.x_languages.length;
     const all = ordered(found.pairs);
     Panels.table(find("differences"), "Pairs of languages", ["detected, and X's", "tweets"],
-      all.slice(0, 10).map((n) => ({
+      all.slice(0, 6).map((n) => ({
         key: n,
         name: `${Text.language(cube.head.languages[Math.floor(n / width)])} → ${Text.language(cube.head.x_languages[n % width])}`,
         part: found.pairs[n] / found.pairs[all[0]],
@@ -567,7 +579,7 @@
     const { head } = cube;
     const said = [];
     if (head.first_at) said.push(`${Text.number(head.tweets)} tweets from ${Text.moment(Date.parse(head.first_at) / 1000)} to ${Text.moment(Date.parse(head.last_at) / 1000)} UTC, counted by ${span(head.step)}.`);
-    if (head.cost) said.push(`This look read ${(head.cost.bytes / 1e6).toFixed(0)} MB in BigQuery, about ${head.cost.usd < 0.01 ? "less than $0.01" : Text.money(head.cost.usd)} at list price. Filters cost nothing.`);
+    if (head.cost) said.push(`This look read ${(head.cost.bytes / 1e6).toFixed(0)} MB in BigQuery, about ${head.cost.usd < 0.01 ? "less than $0.01" : Text.money(head.cost.usd)} at list price; a filter asks for the accounts anew, and for nothing else.`);
     if (embedded) said.push("A copy: figures do not change any more, and no text of a tweet is in it.");
     find("foot").textContent = said.join(" ");
   }

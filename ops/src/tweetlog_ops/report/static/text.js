@@ -2,6 +2,7 @@
 // Words and numbers for people; and text of tweets, which is hostile, made harmless to look at.
 const Text = (() => {
   const whole = new Intl.NumberFormat("en");
+  const brief = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
   const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
   const percents = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const languages = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
@@ -12,6 +13,11 @@ const Text = (() => {
 
   function number(value) {
     return whole.format(value);
+  }
+
+  /** A number in few signs, for the axis: 12K, 1.5M. */
+  function short(value) {
+    return value < 10000 ? whole.format(value) : brief.format(value);
   }
 
   function share(part, of) {
@@ -77,5 +83,5 @@ const Text = (() => {
     element.replaceChildren(holder);
   }
 
-  return Object.freeze({ number, share, money, language, moment, ago, duration, put });
+  return Object.freeze({ number, short, share, money, language, moment, ago, duration, put });
 })();
