@@ -280,6 +280,7 @@ def test_what_is_deleted_while_it_is_read_goes(
         page.goto("about:blank")
 
 
+@pytest.mark.timeout(900)
 def test_live_figures_move_while_tweets_flow(looked: Looked, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     command = [sys.executable, "-m", "tweetlog_ops", "run", "--data-dir", str(folder)]
@@ -288,7 +289,7 @@ def test_live_figures_move_while_tweets_flow(looked: Looked, tmp_path: Path) -> 
     )
     assert run.stdin
     with reported("--data-dir", str(folder)) as url:
-        for number in range(3):
+        for number in range(2):
             run.stdin.write(some_tweets(50 * number, 50))
             run.stdin.flush()
             page = looked.page if number else looked.open(url)
@@ -296,11 +297,11 @@ def test_live_figures_move_while_tweets_flow(looked: Looked, tmp_path: Path) -> 
             page.wait_for_function(IS_LIVE)
             assert shown(page) == 50 * (number + 1)
         run.stdin.close()
-        code = run.wait(timeout=250)
+        code = run.wait(timeout=600)
         # The run is over; the page reads the folder by itself, and says so.
         page.wait_for_function(IS_AT_REST)
         assert "whole" in looked.proven().inner_text("#signs")
-        assert shown(page) == 150
+        assert shown(page) == 100
         page.goto("about:blank")
 
     assert code == 0
