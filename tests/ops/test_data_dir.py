@@ -1,5 +1,6 @@
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,12 +59,13 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         data_dir.opened(tmp_path / "file" / "data")
 
 
-def test_who_holds_a_folder_sees_that_somebody_waits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waits", [data_dir.locked, data_dir.joined])
+def test_who_holds_a_folder_sees_that_somebody_waits(tmp_path: Path, waits: Any) -> None:
     folder = data_dir.opened(tmp_path)
     got = threading.Event()
 
     def wait() -> None:
-        with data_dir.locked(folder, patience=60):
+        with waits(folder, patience=60):
             got.set()
 
     waiting = threading.Thread(target=wait)

@@ -206,10 +206,12 @@ def joined(folder: DataDir, *, patience: float = PATIENCE_SECONDS) -> Iterator[R
             return
         with _lock_file(folder) as file:
             if _try_lock(file):
+                folder.wanted.unlink(missing_ok=True)
                 yield None
                 return
         if time.monotonic() > deadline:
             raise CommandError(_held(folder), exit_code=2)
+        folder.wanted.touch()
         time.sleep(_LOOK_SECONDS)
 
 
