@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from builders import a_payload
 from local_site import a_site, command, published, rows
@@ -15,6 +16,7 @@ from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 from tweetlog.rejection import rejected
 from tweetlog_local import x_api
+from tweetlog_ops import project, statements, sweep
 from tweetlog_ops.lane import REPLAY, STORES
 from tweetlog_ops.message import carrying
 from tweetlog_ops.publishing import Publisher
@@ -84,8 +86,12 @@ def test_a_deletion_is_everywhere_and_certified(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "secret 1" in everything(site)
+    ids = ("--ids", tweet_id(1), tweet_id(2), tweet_id(77))
 
-    assert command(site, "delete", "--ids", tweet_id(1), tweet_id(2), tweet_id(77)) == 0
+    assert command(site, "delete", *ids, "--dry-run") == 0
+    foreseen = capsys.readouterr().out.splitlines()
+    assert "secret 1" in everything(site)
+    assert command(site, "delete", *ids) == 0
 
     left = everything(site)
     assert "secret 1" not in left  # in itself, in its retweet, and within the post that quotes it
@@ -97,6 +103,13 @@ def test_a_deletion_is_everywhere_and_certified(
     assert rows(site, "SELECT DISTINCT verdict FROM deletions ORDER BY verdict") == [
         "deleted",
         "original_deleted",
+    ]
+    told = [line.split() for line in foreseen[3:]]
+    assert told == [
+        ["raw_events:", "in", "part", "1"],
+        ["raw_events:", "whole", "3"],
+        ["dead_letters", "1"],
+        ["tweets", "3"],
     ]
     capsys.readouterr()
     assert command(site, "delete", "--certificate") == 0
@@ -123,17 +136,73 @@ def test_a_tombstone_may_come_before_its_tweet(site: Site) -> None:
     assert tweet_id(77) not in rows(site, "SELECT tweet_id FROM tweets")
 
 
-def test_a_scrubbed_position_is_gone_and_the_tweet_stays_through_every_replay(site: Site) -> None:
+def test_a_scrubbed_position_is_gone_and_the_tweet_stays_through_every_replay(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     placed = "SELECT geo_latitude FROM tweets WHERE text = 'secret 30'"
     assert rows(site, placed) == [48.21]
 
-    assert command(site, "delete", "--ids", tweet_id(30), "--verdict", "scrub_geo") == 0
+    scrub = ("delete", "--ids", tweet_id(30), "--verdict", "scrub_geo")
+    assert command(site, *scrub, "--dry-run") == 0
+    assert "raw_events: position       1" in capsys.readouterr().out
+    assert command(site, *scrub) == 0
 
     assert rows(site, placed) == [None]
     assert "secret 30" in everything(site)
     assert "48.21" not in everything(site)
+    capsys.readouterr()
+    assert command(site, "delete", "--certificate", "--format", "json") == 0
+    certified = json.loads(capsys.readouterr().out)
+    assert [one["items"] for one in certified["removed"] if "position" in one["place"]] == [1]
     published(site, "tweets-raw", [received(30, geo=HERE)])  # late, and with its position
     assert rows(site, placed) == [None]
+    assert command(site, "delete", "--certificate", "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)["left"]["raw_events, positions"] == 1
+    assert command(site, "delete", "--sweep") == 0
+
+
+def test_rows_that_may_not_be_changed_yet_are_named_and_removed_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert site.local
+    faults = f"http://{site.local.run.bigquery}/local/faults"
+    monkeypatch.setattr(sweep, "_PAUSE_SECONDS", 0.1)
+    published(site, "tweets-raw", [received(50), received(51)])
+    requests.post(faults, json={"kind": "streaming", "table": "raw_events"}, timeout=30)
+
+    assert command(site, "delete", "--ids", tweet_id(50)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("tweetlog: raw_events: BigQuery does not let rows be changed yet")
+    assert "secret 50" in everything(site)
+    assert not rows(site, "SELECT text FROM v_tweets WHERE text = 'secret 50'")
+    requests.delete(faults, timeout=30)
+    assert command(site, "delete", "--sweep") == 0
+    assert "secret 50" not in everything(site)
+
+    few: dict[str, Any] = {"kind": "streaming", "table": "raw_events", "count": 3}
+    requests.post(faults, json=few, timeout=30)
+    assert command(site, "delete", "--ids", tweet_id(51), "--patience", "600") == 0
+    assert "trying again" in capsys.readouterr().err
+    assert "secret 51" not in everything(site)
+    requests.delete(faults, timeout=30)
+
+
+def test_a_candidate_that_no_loader_feeds_any_more_is_swept_as_well(site: Site) -> None:
+    made = statements.candidate(project.warehouse_sql(), dataset="tweetlog", name="tweets_old")
+    site.warehouse.query(made.sql)
+    site.warehouse.query("INSERT INTO tweets_old SELECT * FROM tweets")
+    site.warehouse.query(
+        "UPDATE tweets_old SET geo_latitude = 48.21 WHERE text IN ('secret 30', 'secret 3')"
+    )
+    left = "SELECT text, geo_latitude FROM tweets_old WHERE text IN ('secret 3', 'secret 30')"
+    before = rows(site, "SELECT COUNT(*) FROM tweets_old")[0]
+
+    assert command(site, "delete", "--ids", tweet_id(3)) == 0
+
+    assert rows(site, left) == [("secret 30", None)]
+    assert rows(site, "SELECT COUNT(*) FROM tweets_old") == [before - 1]
+    assert command(site, "delete", "--certificate") == 0
+    site.warehouse.query("DROP TABLE tweets_old")
 
 
 def test_all_posts_of_a_user_up_to_one_are_gone(site: Site) -> None:

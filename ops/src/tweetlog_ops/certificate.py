@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from tweetlog_ops.answers import plain, table
-from tweetlog_ops.redaction import covered, redacted
+from tweetlog_ops.redaction import covered, has_position, redacted
 from tweetlog_ops.statements import for_dataset
-from tweetlog_ops.sweep import BEGINNING, NAMING, gathered
+from tweetlog_ops.sweep import BEGINNING, NAMING, gathered, tables_of_tweets
 from tweetlog_ops.warehouse import Warehouse
 
 _BATCHES = """
@@ -27,7 +27,11 @@ GROUP BY batch, verdict ORDER BY first, batch, verdict
 _REMOVED = """
 SELECT removal AS batch, place, COUNT(*) AS items, MIN(removed_at) AS first, MAX(removed_at) AS last
 FROM (
-  SELECT removal, removed_at, IF(data IS NULL, 'raw_events: whole', 'raw_events: in part') AS place
+  SELECT removal, removed_at, CASE
+      WHEN data IS NULL THEN 'raw_events: whole'
+      WHEN STARTS_WITH(removal, 'scrub_geo-') THEN 'raw_events: position'
+      ELSE 'raw_events: in part'
+    END AS place
   FROM tweetlog.raw_events WHERE removed_at IS NOT NULL
   UNION ALL
   SELECT removal, removed_at, 'dead_letters'
@@ -61,7 +65,6 @@ SELECT COUNT(*) AS items FROM tweetlog.{table} AS t
 JOIN tweetlog.verdicts AS v ON v.tweet_id = t.tweet_id
 WHERE t.geo_latitude IS NOT NULL OR t.place_id IS NOT NULL OR t.country IS NOT NULL
 """
-_COLUMNS = {"tweet_id", "retweeted_id", "enricher_version", "geo_latitude"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +96,28 @@ def certificate(warehouse: Warehouse) -> Certificate:
     def left(sql: str) -> int:
         return int(rows(sql)[0]["items"])
 
-    existing = warehouse.existing()
-    tables = sorted(name for name in warehouse.tables() if set(existing[name]) >= _COLUMNS)
     places = {
         "raw_events": left(_LEFT_RAW),
-        "raw_events, within others": _left_within(rows),
+        **_left_within(rows),
         "dead_letters": left(_LEFT_LETTERS),
         "v_tweets": left(_LEFT_ROWS.format(table="v_tweets")),
     }
-    for name in tables:
+    for name in tables_of_tweets(warehouse):
         places[name] = left(_LEFT_ROWS.format(table=name))
         places[f"{name}, positions"] = left(_LEFT_PLACES.format(table=name))
     return Certificate(rows(_BATCHES), rows(_REMOVED), places)
 
 
-def _left_within(rows: Callable[..., list[dict[str, Any]]]) -> int:
-    """Return how many raw events that name what was deleted have anything of it, read anew."""
-    naming = gathered(rows(NAMING, since=BEGINNING))
-    return sum(
-        covered(data, gone) or redacted(data, gone) != data
-        for data, gone in ((row["data"].encode(), gone) for row, gone in naming)
-    )
+def _left_within(rows: Callable[..., list[dict[str, Any]]]) -> dict[str, int]:
+    """Return how many raw events have anything of what they name and must not, read anew."""
+    positions = within = 0
+    for row, gone in gathered(rows(NAMING, since=BEGINNING)):
+        data = row["data"].encode()
+        if has_position(data, gone):
+            positions += 1
+        elif covered(data, gone) or redacted(data, gone) != data:
+            within += 1
+    return {"raw_events, positions": positions, "raw_events, within others": within}
 
 
 def report(found: Certificate) -> str:

@@ -152,7 +152,7 @@ def delete(
     site.drain(*site.live_subscriptions())
     for one in batches:
         _await_loaded(site, one)
-    return sweep(site, since=_since(batches), patience=patience, say=say)
+    return sweep(site, since=since(batches), patience=patience, say=say)
 
 
 def tombstones(one: Batch, ids: Sequence[str], at: datetime) -> Iterator[Envelope]:
@@ -176,7 +176,7 @@ def _begun(site: Site, one: Batch) -> datetime | None:
     return datetime.fromisoformat(row["time"]) if row["time"] else None
 
 
-def _since(batches: Sequence[Batch]) -> datetime:
+def since(batches: Sequence[Batch]) -> datetime:
     """Return before when nothing was received of what the batches are about.
 
     A tweet is received after it was created; a day is for clocks that are wrong.

@@ -25,7 +25,7 @@ from tweetlog_ops.publishing import Publisher
 from tweetlog_ops.redaction import Gone, authored, covered, has_position, redacted
 from tweetlog_ops.site import Site
 from tweetlog_ops.statements import for_dataset
-from tweetlog_ops.warehouse import Parameter, StillStreaming
+from tweetlog_ops.warehouse import Parameter, StillStreaming, Warehouse
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,7 @@ BEGINNING = datetime(2006, 3, 21, tzinfo=UTC)  # X's first post
 #: What a tombstone is called that no batch asked for.
 NO_BATCH = "no batch"
 
+_COLUMNS = {"tweet_id", "retweeted_id", "enricher_version", "geo_latitude"}
 # A retweet of a retweet is none, so what a round finds is found by the next at the latest.
 _ROUNDS = 4
 # Between two tries at rows that may not be changed yet.
@@ -51,16 +52,17 @@ WHERE r.publish_time >= @since AND r.data IS NOT NULL
   AND d.tweet_id = IFNULL(
     JSON_VALUE(r.attributes, '$."ce-subject"'), JSON_VALUE(r.attributes, '$."ce-id"'))
 """
-#: What names a deleted tweet: its retweets, posts that quote it, and a second copy of either.
-NAMING = """
-SELECT r.message_id, r.publish_time, r.data, r.attributes, j.tweet_id, j.batch, j.what
-FROM (
+#: Each tweet that a raw event names: itself, what it retweets, quotes or answers, and its copies.
+NAMED = """
   SELECT DISTINCT message_id, publish_time, data, TO_JSON_STRING(attributes) AS attributes, id
   FROM tweetlog.raw_events,
     UNNEST(REGEXP_EXTRACT_ALL(data, r'"id"\\s*:\\s*"([0-9]{1,20})"')) AS id
   WHERE publish_time >= @since AND data IS NOT NULL
     AND JSON_VALUE(attributes, '$."ce-type"') = 'tweetlog.tweet.received.v1'
-) AS r
+"""
+_NAMING = """
+SELECT r.message_id, r.publish_time, r.data, r.attributes, j.tweet_id, j.batch, j.what
+FROM (named) AS r
 JOIN (
     SELECT tweet_id, IFNULL(batch_id, 'no batch') AS batch, 'tweet' AS what
     FROM tweetlog.deletions
@@ -69,6 +71,8 @@ JOIN (
     FROM tweetlog.verdicts WHERE tweet_id IS NOT NULL
   ) AS j ON j.tweet_id = r.id
 """
+#: What names a deleted tweet: its retweets, posts that quote it, and a second copy of either.
+NAMING = _NAMING.replace("(named)", f"({NAMED})")
 _BY_AUTHOR = """
 SELECT DISTINCT r.message_id, r.data
 FROM (
@@ -101,9 +105,8 @@ FROM (
 ) AS n
 WHERE r.publish_time BETWEEN @first AND @last AND r.message_id = n.id
 """
-_LETTERS = """
-SELECT l.message_id, l.publish_time, l.data, l.attributes, j.tweet_id, j.batch, j.what
-FROM (
+#: Each tweet that a dead letter names.
+LETTERS_NAMED = """
   SELECT DISTINCT message_id, publish_time, data, attributes, id
   FROM (
     SELECT
@@ -124,15 +127,8 @@ FROM (
         'tweetlog.tweet.deleted.v1', 'tweetlog.tweet.scrubbed.v1',
         'tweetlog.deadletter.redriven.v1', 'tweetlog.deadletter.discarded.v1')
   ), UNNEST(ids) AS id
-) AS l
-JOIN (
-    SELECT tweet_id, IFNULL(batch_id, 'no batch') AS batch, 'tweet' AS what
-    FROM tweetlog.deletions
-    UNION ALL
-    SELECT tweet_id, IFNULL(batch_id, 'no batch'), 'position'
-    FROM tweetlog.verdicts WHERE tweet_id IS NOT NULL
-  ) AS j ON j.tweet_id = l.id
 """
+_LETTERS = _NAMING.replace("(named)", f"({LETTERS_NAMED})")
 # Rows of a table of tweets that a tombstone is about: its own, and those of its retweets.
 _ROWS = """
 SELECT t.tweet_id, d.verdict, d.deleted_at, IFNULL(d.batch_id, 'no batch') AS batch
@@ -228,6 +224,12 @@ def sweep(
     return one.swept
 
 
+def tables_of_tweets(warehouse: Warehouse) -> list[str]:
+    """Return every table that has tweets as rows: shown, candidates and versions."""
+    existing = warehouse.existing()
+    return sorted(name for name in warehouse.tables() if set(existing[name]) >= _COLUMNS)
+
+
 def _rounds(one: "_Sweep") -> None:
     for _ in range(_ROUNDS):
         one.swept.left = []
@@ -299,14 +301,14 @@ class _Sweep:
         rewrites = []
         for row, gone in gathered(self._rows(_LETTERS, {})):
             attributes = orjson.loads(row["attributes"])
-            kept = _letter_without(row["data"].encode(), attributes, gone)
+            kept = letter_without(row["data"].encode(), attributes, gone)
             if kept != row["data"].encode():
                 rewrites.append(_Rewrite(row, kept, attributes))
         self._rewrite("dead_letters", rewrites)
 
     def _tables(self) -> bool:
         again = False
-        for table in self._tables_of_tweets():
+        for table in tables_of_tweets(self.site.warehouse):
             lane = self.site.lane_of(table)
             if lane:
                 again |= self._delete_by_loader(table, lane) | self._unplace_by_loader(table)
@@ -335,13 +337,6 @@ class _Sweep:
         self.site.warehouse.query(f"{statements.replacing(made)} AS {query}")
         self.swept.count(table, len(rows))
         self.swept.count(f"{table}, positions", len(placed))
-
-    def _tables_of_tweets(self) -> list[str]:
-        """Return every table that has tweets as rows: shown, candidates and versions."""
-        needed = {"tweet_id", "retweeted_id", "enricher_version", "geo_latitude"}
-        tables = self.site.warehouse.tables()
-        existing = self.site.warehouse.existing()
-        return sorted(name for name in tables if needed <= set(existing[name]))
 
     def _delete_by_loader(self, table: str, lane: Lane) -> bool:
         """Send the tombstones of rows that are there again: BigQuery forgets after two days."""
@@ -439,7 +434,7 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, A
         yield row, Gone(tweets.get(id, set()), positions.get(id, set()))
 
 
-def _letter_without(data: bytes, attributes: Mapping[str, str], gone: Gone) -> bytes:
+def letter_without(data: bytes, attributes: Mapping[str, str], gone: Gone) -> bytes:
     """Return the data of a dead letter of which only what may stay is left."""
     if attributes.get("ce-type") != events.REJECTED:  # the broker's: the message as it was
         kept = _inner(data, attributes, gone)

@@ -44,7 +44,9 @@ def add(commands: Commands) -> None:
         "--up-to", metavar="ID", help="of users: the last post that it is about (default: by --at)"
     )
     add_patience(declared)
-    declared.add_argument("--dry-run", action="store_true", help="show what is here of it only")
+    declared.add_argument(
+        "--dry-run", action="store_true", help="show only what is here of it, and where"
+    )
     declared.add_argument("--format", choices=("table", "json"), default="table")
     add_place(declared)
 
@@ -52,7 +54,7 @@ def add(commands: Commands) -> None:
 def _delete(parsed: argparse.Namespace) -> int:
     if parsed.certificate:
         return _certify(parsed)
-    from tweetlog_ops import deletion  # noqa: PLC0415 - slow to import: only what needs it waits
+    from tweetlog_ops import deletion, foreseen  # noqa: PLC0415 - slow to import: only what needs it waits
     from tweetlog_ops.site import opened  # noqa: PLC0415 - as above
     from tweetlog_ops.sweep import sweep  # noqa: PLC0415 - as above
 
@@ -64,7 +66,9 @@ def _delete(parsed: argparse.Namespace) -> int:
     one = _batch(parsed)
     at = _moment(parsed.at)
     if parsed.dry_run:
-        sys.stdout.write(f"would delete {len(one.ids):,} as batch {one.id}\n")
+        with asked_warehouse(parsed) as warehouse:
+            check_applied(warehouse)
+            sys.stdout.write(foreseen.report(one, foreseen.foreseen(warehouse, one, at=at)))
         return 0
     with opened(parsed) as site:
         check_applied(site.warehouse)
