@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -69,13 +70,18 @@ def under_way(site: Site, *arguments: str) -> Iterator["subprocess.Popen[bytes]"
 
 def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
     """Kill a command with -9 as soon as something is so."""
+    await_(process, condition)
+    process.kill()
+    process.wait()
+
+
+def await_(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
+    """Wait until something is so, while a command is under way."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-    process.kill()
-    process.wait()
 
 
 def count(site: Site, sql: str, **given: Parameter) -> int:
@@ -151,6 +157,36 @@ def test_a_sweep_goes_on_wherever_it_was_killed(site: Site) -> None:
     assert command(site, "delete", "--sweep") == 0
 
     assert count(site, left) == before - len(late)
+    assert command(site, "delete", "--certificate") == 0
+
+
+def test_the_compliance_streams_are_followed_and_what_a_killed_listener_missed_comes_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = range(DELETED, DELETED + 8)
+    gone = [tweet_id(n) for n in numbers]
+    with x_api.running("--tls", "--tweets", "0", "--tier", "enterprise") as up:
+        lab = Lab(up)
+        monkeypatch.setenv("TWEETLOG_X_API_URL", up.url)
+        monkeypatch.setenv("TWEETLOG_X_CA_FILE", str(up.ca_file))
+        monkeypatch.setenv("TWEETLOG_X_BEARER_TOKEN", up.token)
+        monkeypatch.delenv("TWEETLOG_X_BEARER_TOKEN_FILE", raising=False)
+        way = ("compliance", "stream", "--sweep-every", "1")
+        here = "SELECT COUNT(*) FROM tweets WHERE tweet_id IN UNNEST(@gone)"
+
+        with under_way(site, *way) as listener:
+            lab.post("compliance", [{"event": "delete", "tweet": id} for id in gone[:4]])
+            kill_when(listener, lambda: count(site, here, gone=gone[:4]) == 0)
+        lab.post("compliance", [{"event": "drop", "tweet": id} for id in gone[4:]])
+        with under_way(site, *way) as listener:
+            await_(listener, lambda: count(site, here, gone=gone) == 0)
+            listener.send_signal(signal.SIGTERM)
+            _, said = listener.communicate(timeout=PATIENCE)
+
+        assert listener.returncode == 0, said
+        assert b"listening to 8 partitions" in said
+        assert up.token.encode() not in said
+    assert command(site, "delete", "--sweep") == 0
     assert command(site, "delete", "--certificate") == 0
 
 

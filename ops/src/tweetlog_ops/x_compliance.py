@@ -6,6 +6,7 @@ upload in, 128 MB, a week to download in.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +15,14 @@ import requests
 import tweepy
 from requests.adapters import HTTPAdapter
 
+from tweetlog_ops.compliance_stream import CutOff
 from tweetlog_ops.errors import CommandError
 
 # Where tweepy sends everything.
 _TWEEPY = "https://api.twitter.com"
 _SECONDS = 60.0
+# X sends a keep-alive every 20 seconds.
+_SILENCE_SECONDS = 45.0
 _WRONG_CALL = 2
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -85,6 +89,33 @@ class Compliance:
         )
         yield from (line for line in answer.iter_lines() if line)
 
+    def stream(self, name: str, partition: int, *, backfill: timedelta) -> Iterator[bytes]:
+        """Yield the lines of a partition of a compliance stream, empty ones as keep-alives.
+
+        Raises:
+            CutOff: if it ends, or cannot be opened now.
+            CommandError: if X refuses it for good.
+        """
+        parameters = {
+            "partition": partition,
+            "backfill_minutes": int(backfill.total_seconds() // 60),
+        }
+        try:
+            with self._files.get(
+                f"{self._url}/2/{name}/compliance/stream",
+                params=parameters,
+                headers={"Authorization": f"Bearer {self._token}", "Accept-Encoding": "identity"},
+                stream=True,
+                timeout=(_SECONDS, _SILENCE_SECONDS),
+                verify=self._trust,
+            ) as answer:
+                _check_open(answer, self._url)
+                # As it arrives: with a size, a line would wait until so much has come.
+                yield from _lines(answer.iter_content(chunk_size=None))
+        except requests.RequestException as reason:
+            raise CutOff(type(reason).__name__) from None
+        raise CutOff("X ended it")
+
     def _authority(self, url: str) -> dict[str, str]:
         """Return the token for X's own address; nobody else's storage is shown it."""
         own = urlsplit(url).netloc == urlsplit(self._url).netloc
@@ -112,6 +143,30 @@ class Compliance:
         if not answer.ok:
             raise CommandError(f"the job's file: HTTP {answer.status_code}; repeat the command")
         return answer
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Yield the lines of a stream as soon as they are whole; they end in \r\n."""
+    begun = b""
+    for chunk in chunks:
+        *whole, begun = (begun + chunk).split(b"\r\n")
+        yield from whole
+
+
+def _check_open(answer: requests.Response, url: str) -> None:
+    """Raise what the status means: come again, or never."""
+    if answer.ok:
+        return
+    status = answer.status_code
+    if status in (requests.codes.unauthorized, requests.codes.forbidden):
+        raise CommandError(
+            f"{url}: HTTP {status}: compliance streams need an Enterprise account; "
+            "`tweetlog compliance run` asks at every tier",
+            exit_code=_WRONG_CALL,
+        )
+    if status == requests.codes.bad_request:
+        raise CommandError(f"{url}: HTTP {status}: X does not take the request", exit_code=1)
+    raise CutOff(f"HTTP {status}")
 
 
 class _Elsewhere(HTTPAdapter):

@@ -15,6 +15,7 @@ class Connection:
     """A stream as the connections API shows it.
 
     Attributes:
+        partition: of a compliance stream, each of which counts by itself; 0 for none.
         counted_until: when X stops to count it, later than it ended if the client broke it off;
             None while it is open.
     """
@@ -26,6 +27,7 @@ class Connection:
     disconnected_at: float | None = None
     reason: str = ""
     counted_until: float | None = None
+    partition: int = 0
 
     def shown(self) -> dict[str, Any]:
         """The connection as X shows it."""
@@ -55,9 +57,9 @@ class Connections:
     def __iter__(self) -> Iterator[Connection]:
         return iter(self._all)
 
-    def open(self, endpoint: str, client_ip: str, now: float) -> Connection:
+    def open(self, endpoint: str, client_ip: str, now: float, *, partition: int = 0) -> Connection:
         """Note a new connection."""
-        connection = Connection(str(uuid4()), endpoint, client_ip, now)
+        connection = Connection(str(uuid4()), endpoint, client_ip, now, partition=partition)
         self._all = [*self._all[-_REMEMBERED:], connection]
         return connection
 
@@ -72,9 +74,12 @@ class Connections:
         """Count a connection no more."""
         connection.counted_until = now
 
-    def counted(self, endpoint: str, now: float) -> list[Connection]:
-        """Return the connections that count against the limit of an endpoint."""
-        return [one for one in self._all if one.endpoint == endpoint and _counts(one, now)]
+    def counted(self, endpoint: str, now: float, *, partition: int = 0) -> list[Connection]:
+        """Return the connections that count against the limit of an endpoint, or its partition."""
+        place = (endpoint, partition)
+        return [
+            one for one in self._all if (one.endpoint, one.partition) == place and _counts(one, now)
+        ]
 
     def active(self, now: float) -> list[Connection]:
         """Return the connections that count against any limit."""

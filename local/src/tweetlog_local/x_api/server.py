@@ -209,7 +209,7 @@ class _Server:
         writer: asyncio.StreamWriter,
     ) -> None:
         headers = self._api.headers(request)
-        if not self._has_room(opening.endpoint):
+        if not self._has_room(opening):
             problem = problems.TOO_MANY_CONNECTIONS
             entry["status"] = problem.status
             response = Response(problem.status, problem.body, problem.type, headers)
@@ -233,7 +233,9 @@ class _Server:
         self, request: Request, opening: Opening, entry: Entry, writer: asyncio.StreamWriter
     ) -> Stream:
         now = self._platform.clock.now()
-        connection = self._platform.connections.open(opening.endpoint, request.client, now)
+        connection = self._platform.connections.open(
+            opening.endpoint, request.client, now, partition=opening.partition
+        )
         entry |= {"status": 200, "connection": connection.id}
         wire = Wire(writer, Gzip() if request.takes_gzip else Identity())
         return Stream(
@@ -268,10 +270,12 @@ class _Server:
             if stream.connection is connection:
                 stream.kill("closed through the connections API")
 
-    def _has_room(self, endpoint: str) -> bool:
+    def _has_room(self, opening: Opening) -> bool:
         """Whether one stream more may open, perhaps in the place of another."""
         platform = self._platform
-        counted = platform.connections.counted(endpoint, platform.clock.now())
+        counted = platform.connections.counted(
+            opening.endpoint, platform.clock.now(), partition=opening.partition
+        )
         if len(counted) < platform.tier.connections:
             return True
         if self._settings.second == "reject":

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from tweetlog_ops.arguments import WRONG_CALL, Commands, add_place, command, group, whole_number
 from tweetlog_ops.asked import check_applied
@@ -41,6 +42,63 @@ def add(commands: Commands) -> None:
     )
     add_patience(declared)
     add_place(declared)
+    _add_stream(inner)
+
+
+def _add_stream(inner: Commands) -> None:
+    declared = command(
+        inner,
+        "stream",
+        _stream,
+        help="listen to X's compliance streams (Enterprise), and delete as they tell",
+        example="tweetlog compliance stream --project my-project",
+    )
+    declared.add_argument(
+        "--partitions",
+        type=int,
+        nargs="+",
+        choices=(1, 2, 3, 4),
+        default=(1, 2, 3, 4),
+        metavar="N",
+        help="of the four of each stream (default: all)",
+    )
+    declared.add_argument(
+        "--sweep-every",
+        type=whole_number,
+        default=600,
+        metavar="SECONDS",
+        help="how long content may stay after its tombstone (default: %(default)s)",
+    )
+    declared.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE",
+        help="where it notes until when it has heard "
+        "(default: compliance-stream.json in the data folder, or here)",
+    )
+    add_patience(declared)
+    add_place(declared)
+
+
+def _stream(parsed: argparse.Namespace) -> int:
+    from tweetlog_ops import streaming  # noqa: PLC0415 - slow to import: only what needs it waits
+    from tweetlog_ops.site import opened  # noqa: PLC0415 - as above
+    from tweetlog_ops.x_compliance import Compliance  # noqa: PLC0415 - as above
+
+    x = Compliance(os.environ)
+    folder = Path() if parsed.project else parsed.data_dir
+    with opened(parsed) as site:
+        check_applied(site.warehouse)
+        return streaming.followed(
+            site,
+            x,
+            partitions=parsed.partitions,
+            progress=parsed.progress or folder / "compliance-stream.json",
+            every=parsed.sweep_every,
+            patience=parsed.patience,
+            report=report,
+            say=say,
+        )
 
 
 def _run(parsed: argparse.Namespace) -> int:
