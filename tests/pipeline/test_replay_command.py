@@ -168,8 +168,7 @@ def test_a_replay_killed_again_and_again_beside_what_is_live_ends_as_if_made_ane
     pipeline, way = live.pipeline, ("--enricher", str(newer), "--rate", "100")
     with live.fed(live_tweets(18 * 10**17), seconds=0.1):
         for moment in (60, 150, 260):
-            resume = ("--resume",) if moment > 60 else ()
-            with pipeline.under_way(*resume, *way, command="replay") as replay:
+            with pipeline.under_way("--restartable", *way, command="replay") as replay:
                 replay.await_replayed(moment)
                 replay.killed()
         resumed = pipeline.replay("--resume", *way)

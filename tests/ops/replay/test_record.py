@@ -36,6 +36,25 @@ def test_a_record_is_whole_whenever_its_writer_dies(tmp_path: Path) -> None:
     assert file.read() == a_record()
 
 
+def test_in_a_bucket_mere_progress_is_written_now_and_then_and_all_else_at_once(
+    tmp_path: Path,
+) -> None:
+    now = [100.0]
+    file = RecordFile(tmp_path / "replay.json", every=5.0, clock=lambda: now[0])
+    file.create(a_record())
+    further = advanced(a_record(), AHEAD, published=3)
+
+    file.keep(further)
+    assert file.read() == a_record()
+    file.keep(replace(further, version=41))
+    assert file.read().version == 41
+    now[0] += 5.0
+    file.keep(replace(advanced(further, AHEAD, published=1), version=41))
+    assert file.read().done.published == 4
+    file.keep(replace(file.read(), published_all=True))
+    assert file.read().published_all
+
+
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '"x"', '{"format": 2}', '{"format": 1, "chosen": 3}', "\x00"]
 )

@@ -80,6 +80,11 @@ def _add_way(declared: argparse.ArgumentParser) -> None:
     )
     way.add_argument("--resume", action="store_true", help="go on where it stopped")
     way.add_argument(
+        "--restartable",
+        action="store_true",
+        help="go on where it stopped, or begin: for a job that is started again when it dies",
+    )
+    way.add_argument(
         "--progress",
         type=Path,
         metavar="FILE",
@@ -138,6 +143,7 @@ def _asked(parsed: argparse.Namespace) -> "Asked":
         patience=float(parsed.patience),
         dry_run=parsed.dry_run,
         resume=parsed.resume,
+        restartable=parsed.restartable,
     )
 
 

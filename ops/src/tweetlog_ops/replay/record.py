@@ -7,7 +7,8 @@ published again, which changes nothing.
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -93,11 +94,24 @@ class Record:
 
 
 class RecordFile:
-    """The file that keeps a record; the ids of its selection lie beside it."""
+    """The file that keeps a record; the ids of its selection lie beside it.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        every: seconds between two writes that only say that it came further: in a bucket, an object
+            may be written once a second (Cloud Storage quotas). What goes out in between goes out
+            once more after a kill, and changes nothing.
+        clock: tells seconds.
+    """
+
+    def __init__(
+        self, path: Path, *, every: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.path = path
+        self._every = every
+        self._clock = clock
         self._ids = path.with_suffix(".ids")
+        self._kept: tuple[float, Record] | None = None
 
     def exists(self) -> bool:
         """Whether there is a record."""
@@ -134,7 +148,18 @@ class RecordFile:
             raise CommandError(f"{self.path}: {reason.strerror}", exit_code=_WRONG_CALL) from None
 
     def keep(self, record: Record) -> None:
-        """Return once the record will be found, whatever happens to us."""
+        """Return once the record will be found, whatever happens to us, or a slightly older one."""
+        now = self._clock()
+        if (
+            self._kept
+            and now - self._kept[0] < self._every
+            and _only_further(self._kept[1], record)
+        ):
+            return
+        self._write(record)
+        self._kept = (now, record)
+
+    def _write(self, record: Record) -> None:
         draft = self.path.with_suffix(".draft")
         with draft.open("w") as out:
             json.dump({"format": _FORMAT, **_document(record)}, out, indent=1)
@@ -157,6 +182,10 @@ class RecordFile:
                 line = f"{self.path}: this replay is under way; wait for it, or give another"
                 raise CommandError(f"{line} --progress", exit_code=_WRONG_CALL) from None
             yield
+
+
+def _only_further(before: Record, record: Record) -> bool:
+    return replace(before, done=record.done) == record
 
 
 def check_same(found: Record, asked: Mapping[str, Any], *, path: Path) -> None:

@@ -38,6 +38,8 @@ RAW_EVENTS = "raw_events"
 _INTERRUPTED = 130
 _MOST_BATCH = 500
 _LOOK_SECONDS = 0.5
+# Where the record may lie in a bucket.
+_KEEP_SECONDS = 5.0
 # How long a topic that is read is quiet when everything has come; a seek takes a minute to hold.
 _QUIET_LOCAL, _QUIET_CLOUD = 5.0, 90.0
 # Between two looks at the warehouse, each of which costs a query.
@@ -73,6 +75,7 @@ class Asked:
     patience: float = 300.0
     dry_run: bool = False
     resume: bool = False
+    restartable: bool = False
 
     @property
     def source(self) -> str:
@@ -82,10 +85,11 @@ class Asked:
 
 def run(asked: Asked, site: Site) -> int:
     """Replay what was asked for; return the exit code."""
-    file = RecordFile(asked.progress)
+    file = RecordFile(asked.progress, every=0.0 if site.local else _KEEP_SECONDS)
     with file.locked():
         session = _Session(asked, site, file)
-        return session.resumed() if asked.resume else session.begun()
+        begun = asked.restartable and file.exists() and not file.read().finished
+        return session.resumed() if asked.resume or begun else session.begun()
 
 
 class _Session:
