@@ -106,9 +106,9 @@ def test_a_deletion_is_everywhere_and_certified(
     ]
     told = [line.split() for line in foreseen[3:]]
     assert told == [
+        ["dead_letters", "1"],
         ["raw_events:", "in", "part", "1"],
         ["raw_events:", "whole", "3"],
-        ["dead_letters", "1"],
         ["tweets", "3"],
     ]
     capsys.readouterr()
@@ -178,8 +178,10 @@ def test_rows_that_may_not_be_changed_yet_are_named_and_removed_later(
     requests.delete(faults, timeout=30)
     assert command(site, "delete", "--sweep") == 0
     assert "secret 50" not in everything(site)
+    verdict = "SELECT verdict FROM deletions WHERE tweet_id = "
+    assert rows(site, f"{verdict}'{tweet_id(50)}'") == ["deleted"]
 
-    few: dict[str, Any] = {"kind": "streaming", "table": "raw_events", "count": 3}
+    few: dict[str, Any] = {"kind": "streaming", "table": "raw_events", "count": 12}
     requests.post(faults, json=few, timeout=30)
     assert command(site, "delete", "--ids", tweet_id(51), "--patience", "600") == 0
     assert "trying again" in capsys.readouterr().err
@@ -264,6 +266,14 @@ def test_what_is_deleted_in_the_middle_of_a_replay_does_not_come_back(
     (batch,) = [one["batch"] for one in certified["batches"] if one["ids"] == count]
     removed = [one for one in certified["removed"] if one["batch"] == batch]
     assert [(one["place"], one["items"]) for one in removed] == [("raw_events: whole", count)]
+
+    assert command(site, "replay", "--rate", "0") == 0
+
+    told = capsys.readouterr().out
+    assert "passed over" in told
+    here = "SELECT tweet_id FROM tweets UNION DISTINCT SELECT tweet_id FROM v_tweets"
+    assert set(rows(site, here)) == shown
+    assert command(site, "delete", "--certificate") == 0
 
 
 def test_a_compliance_round_does_what_x_says(

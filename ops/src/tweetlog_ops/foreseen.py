@@ -41,7 +41,7 @@ def foreseen(warehouse: Warehouse, one: Batch, *, at: datetime | None) -> dict[s
         one: what is asked for.
         at: when X said so; now if None.
     """
-    return dict(_Foreseen(warehouse, one, at or datetime.now(UTC)).places())
+    return dict(sorted(_Foreseen(warehouse, one, at or datetime.now(UTC)).places().items()))
 
 
 def report(one: Batch, places: Mapping[str, int]) -> str:

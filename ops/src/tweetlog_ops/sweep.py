@@ -286,7 +286,12 @@ class _Sweep:
         for row, gone in gathered(self._rows(NAMING, {"since": self.since})):
             data, attributes = row["data"].encode(), orjson.loads(row["attributes"])
             if covered(data, gone):
-                tombstones.append(_derived(attributes, row["batch"]))
+                # One of its own it has, where BigQuery did not let it be emptied a moment ago.
+                tombstones += (
+                    [_derived(attributes, row["batch"])]
+                    if _id(attributes) not in gone.tweets
+                    else []
+                )
                 rewrites.append(_Rewrite(row, b"", attributes))
                 continue
             if has_position(data, gone):
@@ -466,11 +471,15 @@ def _inner(data: bytes, attributes: Mapping[str, str], gone: Gone) -> bytes | No
 
 def _derived(attributes: Mapping[str, str], batch: str) -> Envelope | None:
     """Return the tombstone of what shows a deleted tweet as its own: of a retweet."""
-    id = attributes.get("ce-subject") or attributes.get("ce-id", "")
+    id = _id(attributes)
     if not id.isdigit():
         return None
     time = attributes.get("ce-time") or events.rfc3339(datetime.now(UTC))
     return events.deleted(id, verdict="original_deleted", time=time, batch=batch)
+
+
+def _id(attributes: Mapping[str, str]) -> str:
+    return attributes.get("ce-subject") or attributes.get("ce-id", "")
 
 
 def _judged(id: str, user: Mapping[str, Any], effect: str) -> Envelope:
