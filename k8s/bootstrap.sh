@@ -11,7 +11,8 @@ readonly CONNECTOR=1.155.0
 readonly REPOSITORY=tweetlog
 readonly APIS=(
   artifactregistry bigquery bigquerystorage cloudbuild cloudresourcemanager cloudscheduler
-  container iam iamcredentials logging monitoring pubsub run secretmanager serviceusage telemetry
+  container iam iamcredentials logging monitoring pubsub run secretmanager serviceusage storage
+  telemetry
 )
 # What Config Connector needs to make what k8s/ declares; it acts for whoever may write a resource
 # in the cluster, so who that is matters (k8s/base/platform/access/deployer.yaml).
@@ -19,6 +20,7 @@ readonly CONNECTOR_ROLES=(
   artifactregistry.admin bigquery.admin cloudbuild.builds.editor cloudscheduler.admin
   iam.roleAdmin iam.serviceAccountAdmin iam.serviceAccountUser monitoring.editor pubsub.admin
   resourcemanager.projectIamAdmin run.admin secretmanager.admin serviceusage.serviceUsageAdmin
+  storage.admin
 )
 
 usage() {
@@ -204,6 +206,7 @@ apply_operator() {
   local kinds=(
     iamserviceaccounts.iam artifactregistryrepositories.artifactregistry
     bigquerydatasets.bigquery secretmanagersecrets.secretmanager cloudbuildtriggers.cloudbuild
+    storagebuckets.storage
   )
   kinds=("${kinds[@]/%/.cnrm.cloud.google.com}")
   run "$k8s/render.sh" "$overlay" "$work/render"

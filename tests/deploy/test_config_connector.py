@@ -70,6 +70,13 @@ def _scheduled(spec: Spec) -> Spec:
     return spec
 
 
+def _bucket(spec: Spec) -> Spec:
+    access = {"publicAccessPrevention": spec.pop("publicAccessPrevention", None)}
+    access["uniformBucketLevelAccess"] = {"enabled": spec.pop("uniformBucketLevelAccess", None)}
+    rules = spec.pop("lifecycleRule", [])
+    return {**spec, "iamConfiguration": access, "lifecycle": {"rule": rules}}
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
     """What a kind becomes: the API, the resource, what the path says, what must be there."""
@@ -90,6 +97,7 @@ REST = {
     "IAMServiceAccount": Rest("iam.v1", "ServiceAccount"),
     "IAMCustomRole": Rest("iam.v1", "Role", _role, ("resourceID",), required=("title",)),
     "SecretManagerSecret": Rest("secretmanager.v1", "Secret", _secret, required=("replication",)),
+    "StorageBucket": Rest("storage.v1", "Bucket", _bucket, ("resourceID",), required=("location",)),
     "ArtifactRegistryRepository": Rest(
         "artifactregistry.v1", "Repository", _repository, ("location",), required=("format",)
     ),
@@ -250,6 +258,8 @@ def test_google_takes_every_resource(render: Render) -> None:
         ("IAMCustomRole tweetlog-row-writer", "spec.stage", "LIVE", "'LIVE' is not one of"),
         ("SecretManagerSecret x-bearer-token", "spec.replication.auot", {}, "'auot' was unex"),
         ("ArtifactRegistryRepository tweetlog", "spec.format", "OCI", "'OCI' is not one of"),
+        ("StorageBucket replay", "spec.lifecycleRule.0.condition.ageDays", 9, "'ageDays' was unex"),
+        ("StorageBucket replay", "spec.uniformBucketLevelAccess", "on", "'on' is not of type"),
         ("CloudBuildTrigger push", "spec.fileName", "x", "'fileName' was unexpected"),
         ("CloudBuildTrigger push", "spec.serviceAccountRef", ..., "serviceAccount is missing"),
         ("CloudSchedulerJob verify", "spec.httpTarget.httpMethod", "POSt", "is not one of"),

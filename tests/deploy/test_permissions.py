@@ -106,8 +106,12 @@ def _of_a_workload(one: Manifest) -> Iterator[Grant]:
     if "TWEETLOG_DATASET" in variables:
         yield Grant(who, WRITE_ROWS, DATASET)
     for volume in pod(one).get("volumes", []):
-        if "csi" in volume:
-            name = volume["csi"]["volumeAttributes"]["secretProviderClass"]
+        source = volume.get("csi", {}).get("volumeAttributes", {})
+        if "bucketName" in source:
+            bucket = source["bucketName"].rpartition("-")[2]
+            yield Grant(who, "roles/storage.objectUser", f"StorageBucket {bucket}")
+        if "secretProviderClass" in source:
+            name = source["secretProviderClass"]
             yield Grant(who, READ_SECRET, f"SecretManagerSecret {name}")
         if "secret" in volume:
             name = volume["secret"]["secretName"]
@@ -219,6 +223,7 @@ def test_no_role_is_wider_than_its_use(render: Render) -> None:
         ("IAMPolicyMember push-calls-loader-replay", "roles/run.invoker on RunService loader-re"),
         ("IAMPolicyMember scheduler-runs-verify", "roles/run.invoker on RunJob verify"),
         ("IAMPolicyMember ingestor-reads-x-bearer-token", "roles/secretmanager.secretAccessor on"),
+        ("IAMPolicyMember replay-keeps-its-place", "replay: roles/storage.objectUser on Storage"),
         ("IAMPolicyMember nodes-pull-images", "gke-nodes: roles/artifactregistry.reader on"),
         ("IAMPolicyMember verify-runs-queries", "verify: roles/bigquery.jobUser on Project"),
         ("IAMPolicyMember build-runs-as-loader", "on IAMServiceAccount loader: needed"),

@@ -98,9 +98,19 @@ def region_faults(render: Render) -> Iterator[str]:
         policy = one.spec.get("messageStoragePolicy", {})
         if policy.get("allowedPersistenceRegions") != [REGION]:
             yield f"{one}: keeps messages elsewhere than in {REGION}"
-    for one in of_kind(render, "BigQueryDataset", "ArtifactRegistryRepository"):
+    for one in of_kind(render, "BigQueryDataset", "ArtifactRegistryRepository", "StorageBucket"):
         if one.spec["location"] != REGION:
             yield f"{one}: is in {one.spec['location']}, not in {REGION}"
+
+
+def volume_faults(render: Render) -> Iterator[str]:
+    """Yield each bucket that a job mounts and nobody makes."""
+    buckets = {one.spec["resourceID"] for one in of_kind(render, "StorageBucket")}
+    for one in of_kind(render, "Job"):
+        for volume in pod(one).get("volumes", []):
+            name = volume.get("csi", {}).get("volumeAttributes", {}).get("bucketName")
+            if name and name not in buckets:
+                yield f"{one}: mounts {name}, which is no bucket"
 
 
 def schedule_faults(render: Render) -> Iterator[str]:
@@ -190,6 +200,18 @@ def test_data_in_another_region_is_found(prod: Render) -> None:
 
     assert "PubSubTopic tweets-raw: keeps messages elsewhere" in lines(region_faults(anywhere))
     assert "BigQueryDataset tweetlog: is in US" in lines(region_faults(elsewhere))
+
+
+def test_a_bucket_that_is_mounted_is_there(render: Render) -> None:
+    assert lines(volume_faults(render)) == ""
+
+
+def test_a_bucket_that_is_not_there_is_found(prod: Render) -> None:
+    wrong = without(prod, "StorageBucket replay")
+
+    assert "Job replay: mounts example-tweetlog-prod-replay, which is no bucket" in lines(
+        volume_faults(wrong)
+    )
 
 
 def test_what_starts_by_the_clock_is_there(render: Render) -> None:
