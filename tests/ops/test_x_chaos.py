@@ -17,13 +17,17 @@ def test_a_run_is_clean_where_a_hole_tells_of_all_that_is_missing_and_x_was_not_
     assert "connects: 60, at most 50 in a window of X's limit of 50" in report(outcome)
 
 
+def test_what_x_gave_into_a_broken_connection_is_billed_and_cannot_be_counted() -> None:
+    assert Outcome(CLEAN, 1, 1, billed=2, counted=1).clean
+
+
 @pytest.mark.parametrize(
     "outcome",
     [
         Outcome(replace(CLEAN, lost=[7]), 1, 1, 1, 1),
         Outcome(replace(CLEAN, repairable=[7]), 1, 1, 1, 1),
         Outcome(CLEAN, 60, 51, 1, 1),
-        Outcome(CLEAN, 1, 1, 2, 1),
+        Outcome(CLEAN, 1, 1, 3, 1),
     ],
     ids=["lost", "not repaired", "too many connects", "not counted"],
 )

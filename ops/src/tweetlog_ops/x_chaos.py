@@ -83,8 +83,10 @@ class Outcome:
     @property
     def clean(self) -> bool:
         """Whether nothing was lost, X's limit was kept, and nothing was paid without a count."""
-        within = self.most_connects <= MOST_CONNECTS and self.billed <= self.counted
-        return self.verdict.clean and within
+        # What X gave into a connection that broke, and no repair brought, cannot be counted.
+        counted = self.counted + len(self.verdict.bounded)
+        kept = self.most_connects <= MOST_CONNECTS and self.billed <= counted
+        return self.verdict.clean and kept
 
 
 def proof(pipeline: Pipeline, source: XSource) -> Outcome:

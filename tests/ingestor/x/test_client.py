@@ -104,7 +104,7 @@ def test_kicked_in_full_flow_it_never_hands_over_rubbish(x: Running) -> None:
         busy.join()
 
 
-@pytest.mark.parametrize("x", [{"tweets": 100, "rate": 0, "latency": 0}], indirect=True)
+@pytest.mark.parametrize("x", [{"tweets": 2_000, "rate": 0, "latency": 0}], indirect=True)
 def test_what_had_arrived_before_a_kick_is_still_handed_over(x: Running) -> None:
     class Slow(Hearing):
         def __init__(self) -> None:
