@@ -216,6 +216,56 @@ def test_a_view_that_cannot_be_run_is_not_created(client: bigquery.Client, datas
     assert list(client.list_tables(dataset)) == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "answer"),
+    [
+        ("SELECT (SELECT COUNT(*) FROM a), (SELECT COUNT(*) FROM b)", (1, 2)),
+        ("SELECT (SELECT COUNT(*) FROM a), (SELECT COUNT(*) FROM shown)", (1, 1)),
+        ("SELECT (SELECT COUNT(*) FROM shown), (SELECT MAX(id) FROM shown)", (1, "2")),
+        ("SELECT (SELECT COUNT(*) FROM a), (SELECT COUNT(*) FROM shown_again)", (1, 1)),
+        ("SELECT COUNT(*), MIN(s.id) FROM a JOIN shown AS s ON TRUE", (1, "2")),
+        ("WITH shown AS (SELECT 7 AS id) SELECT id, (SELECT COUNT(*) FROM a) FROM shown", (7, 1)),
+        ("SELECT (SELECT COUNT(*) FROM shown) UNION ALL SELECT 5 ORDER BY 1 LIMIT 1", (1,)),
+        ("SELECT COUNT(*) FROM a WHERE 1 IN (SELECT COUNT(*) FROM shown)", (1,)),
+    ],
+)
+def test_views_are_counted_side_by_side(
+    client: bigquery.Client, dataset: str, sql: str, answer: tuple[object, ...]
+) -> None:
+    config = bigquery.QueryJobConfig(default_dataset=f"{PROJECT}.{dataset}")
+    client.query_and_wait(
+        f"""
+        CREATE TABLE {dataset}.a (up_to INT64); INSERT INTO {dataset}.a (up_to) VALUES (1);
+        CREATE TABLE {dataset}.b (id STRING); INSERT INTO {dataset}.b (id) VALUES ('1'), ('2');
+        CREATE VIEW {dataset}.shown AS SELECT id FROM {dataset}.b AS t
+          WHERE NOT EXISTS (
+            SELECT 1 FROM {dataset}.a WHERE SAFE_CAST(t.id AS INT64) <= a.up_to);
+        CREATE VIEW {dataset}.shown_again AS
+          SELECT s.id FROM {dataset}.shown AS s JOIN {dataset}.shown AS r ON r.id = s.id
+        """
+    )
+
+    (row,) = client.query_and_wait(sql, job_config=config)
+
+    assert tuple(row.values()) == answer
+
+
+def test_what_duckdb_cannot_plan_is_refused_with_a_way_out(
+    client: bigquery.Client, dataset: str
+) -> None:
+    client.query_and_wait(
+        f"CREATE TABLE {dataset}.a (n INT64); CREATE TABLE {dataset}.b (id STRING)"
+    )
+    inner = f"SELECT 1 FROM {dataset}.a WHERE SAFE_CAST(t.id AS INT64) <= a.n"
+    counted = f"SELECT COUNT(*) FROM {dataset}.b AS t WHERE EXISTS ({inner})"
+
+    with pytest.raises(exceptions.BadRequest, match="put the query into a WITH at the top"):
+        client.query_and_wait(f"SELECT 1, ({counted})")
+
+    (row,) = client.query_and_wait(f"WITH found AS ({counted}) SELECT 1, (SELECT * FROM found)")
+    assert tuple(row.values()) == (1, 0)
+
+
 def test_a_table_is_deleted_once(client: bigquery.Client, dataset: str) -> None:
     client.query_and_wait(f"CREATE TABLE {dataset}.t (a INT64)")
     client.delete_table(f"{dataset}.t")

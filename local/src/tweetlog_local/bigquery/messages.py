@@ -29,6 +29,14 @@ PATTERNS = (
         re.compile(r".*(?:Macro|Function with name) bq_(?P<name>\w+?)(?:__as)?\(\) .*", re.DOTALL),
         r"No matching signature for \g<name> with arguments of these types",
     ),
+    (
+        re.compile(r"^INTERNAL Error|^unordered_map::at"),
+        (
+            "A function of a column of an outer query, inside a query inside another, is not "
+            "supported by the embedded BigQuery here: DuckDB cannot plan it; compute it in the "
+            "outer query, or put the query into a WITH at the top"
+        ),
+    ),
     (re.compile(r".*[Dd]ivision by zero.*", re.DOTALL), "division by zero"),
 )
 

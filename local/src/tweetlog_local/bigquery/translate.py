@@ -236,10 +236,32 @@ def _resolve_tables(tree: exp.Expr, relations: Relations) -> None:
             continue
         _check_table(table)
         name = relations.name(table)
-        new = _aliased(relations.source(name), table.alias or name.table.rsplit(".", 1)[-1])
+        source = _set_apart(relations.source(name), f"{name.dataset}.{name.table}", table, tree)
+        new = _aliased(source, table.alias or name.table.rsplit(".", 1)[-1])
         for kept in ("joins", "pivots"):
             new.set(kept, table.args.get(kept))
         table.replace(new)
+
+
+def _set_apart(
+    source: exp.Query | exp.Table, name: str, table: exp.Table, tree: exp.Expr
+) -> exp.Query | exp.Table:
+    """Put the query of a view that is not alone in its query into a WITH at the very top.
+
+    DuckDB 2.0 numbers the columns of queries inside it wrongly otherwise, where a macro is chosen
+    by their type, and fails with an internal error. A view sees nothing of what is around it.
+    """
+    whole = tree.expressions[0]
+    if isinstance(source, exp.Table) or not isinstance(whole, (exp.Select, exp.SetOperation)):
+        return source
+    if table.parent_select is whole and not whole.args.get("joins"):
+        return source
+    clause = whole.args.get("with_") or exp.With()
+    apart = f"%{len(clause.expressions)} {name}"
+    query = exp.CTE(this=_ready(source), alias=_ready(_table_alias(apart)))
+    clause.set("expressions", [query, *clause.expressions])
+    whole.set("with_", clause)
+    return exp.Table(this=exp.to_identifier(apart, quoted=True))
 
 
 PLAIN_TABLE = frozenset(("this", "db", "catalog", "alias", "joins", "pivots"))
