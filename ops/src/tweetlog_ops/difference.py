@@ -167,10 +167,10 @@ def content_hash(table: str, columns: Sequence[str]) -> str:
 
     The hash does not depend on the order of the rows.
     """
-    kept = ", ".join(f"`{one}`" for one in columns if one not in _TIMES)
+    kept = ", ".join(f"TO_JSON_STRING(`{one}`)" for one in columns if one not in _TIMES)
     return f"""
 SELECT COUNT(*) AS tweets,
-  BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(STRUCT({kept})))) AS content
+  BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING([{kept}]))) AS content
 FROM tweetlog.{table}"""
 
 
