@@ -49,7 +49,7 @@ const Charts = (() => {
       cursor: { points: { show: false }, drag: { x: true, y: false }, y: false },
       scales: { x: { time: true, range: () => extent }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.04)] } },
       axes: [
-        { ...axis, grid: { show: false }, gap: 0.4 * rem, size: (_, labels) => (labels && labels.some((label) => label.includes("\n")) ? 2.8 : 1.7) * rem, values: dates },
+        { ...axis, grid: { show: false }, gap: 0.4 * rem, size: (_, labels) => (labels && labels.some((label) => label.includes("\n")) ? 2.8 : 1.7) * rem, values: (_, ticks) => dates(ticks, (1.2 * rem) / element.clientWidth) },
         { ...axis, gap: 0.5 * rem, size: (_, labels) => widest(labels, 0.8 * rem), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? Text.short(tick) : "")) },
       ],
       series: [
@@ -84,10 +84,15 @@ const Charts = (() => {
     return Math.ceil(0.62 * size * Math.max(1, ...(labels || []).map((label) => label.length)) + 0.8 * size);
   }
 
-  /** The ticks of the time axis: the hour, and the day where one begins or where none is shown yet. */
-  function dates(_, ticks) {
+  /**
+   * The ticks of the time axis: the hour, and the day where one begins or where none is shown yet;
+   * nothing so near to the end (`edge`, a share of the axis) that it would be cut off.
+   */
+  function dates(ticks, edge) {
     let shown = false;
+    const last = extent[1] - edge * (extent[1] - extent[0]);
     return ticks.map((tick) => {
+      if (tick > last) return "";
       const at = new Date(tick * 1000);
       const clock = at.toISOString().slice(11, 16);
       const day = at.toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
