@@ -5,6 +5,7 @@ import pytest
 
 from tweetlog_ops.letters import INGEST
 from tweetlog_ops.rejections import Rejections, of_lines, of_stream, report
+from tweetlog_ops.x_chaos import noise
 
 
 def a_letter(line: int | None = None, **more: object) -> Mapping[str, Any]:
@@ -53,14 +54,21 @@ def test_a_line_that_is_no_tweet_and_was_not_rejected_fails_the_proof_and_is_nam
 
 
 @pytest.mark.parametrize(
-    ("letter", "clean"),
+    ("letters", "clean"),
     [
-        (a_letter(reason_class="no_data"), True),
-        (a_letter(reason_class="not_json"), False),
-        (a_letter(reason_class="no_data", stage="loader"), False),
+        ([a_letter(reason_class="no_data")] * 2, True),
+        ([a_letter(reason_class="no_data")] * 3, False),
+        ([a_letter(reason_class="not_json")], False),
+        ([a_letter(reason_class="no_data", stage="loader")], False),
     ],
 )
 def test_of_a_stream_only_the_noise_that_was_made_may_be_rejected(
-    letter: Mapping[str, Any], *, clean: bool
+    letters: list[Mapping[str, Any]], *, clean: bool
 ) -> None:
-    assert of_stream([letter], frozenset({"no_data"})).clean is clean
+    assert of_stream(letters, {"no_data": 2}).clean is clean
+
+
+def test_noise_of_a_stream_is_what_the_faults_made_of_it() -> None:
+    times = {"unknown_message": 3, "bare_error": 4, "tear": 2, "reset": 9}
+
+    assert noise(lambda fault: times.get(fault.rule["kind"], 0)) == {"no_data": 7, "not_json": 2}

@@ -84,7 +84,8 @@ def chaos(plan: Plan, *, kills: int) -> int:
         if played is None:
             return interrupted(pipeline, "chaos")
         verdict = proof(pipeline, played)
-        rejected = _rejections(pipeline, plan)
+        monkey.note(pipeline)
+        rejected = _rejections(pipeline, plan, monkey.fired)
         against_x = x_chaos.proof(pipeline, plan.x) if plan.x else None
     parts = [report(verdict), rejections.report(rejected), scorecard(monkey, played, verdict)]
     parts += [x_chaos.report(against_x)] if against_x else []
@@ -93,10 +94,10 @@ def chaos(plan: Plan, *, kills: int) -> int:
     return 0 if clean else 1
 
 
-def _rejections(pipeline: Pipeline, plan: Plan) -> Rejections:
+def _rejections(pipeline: Pipeline, plan: Plan, fired: Callable[[Fault], int]) -> Rejections:
     letters = pipeline.warehouse.query(rejections.LETTERS).dicts()
     if plan.x:
-        return rejections.of_stream(letters, x_chaos.NOISE)
+        return rejections.of_stream(letters, x_chaos.noise(fired))
     return rejections.of_lines(letters, list(no_tweets(plan.tweets)))
 
 
@@ -152,6 +153,15 @@ class Monkey:
 
     def look(self, pipeline: Pipeline, counts: Counts) -> None:
         """Do what is due."""
+        self.note(pipeline)
+        # One a look: a process that was just killed is given the time to come back.
+        due = next((kill for kill in self._due if kill.at <= self._far(counts, kill.victim)), None)
+        if due:
+            self._due.remove(due)
+            self._kill(pipeline, due.victim)
+
+    def note(self, pipeline: Pipeline) -> None:
+        """Put the faults in force where they are not, and note how often each has happened."""
         addresses = {
             "pubsub": f"http://{pipeline.control}/faults",
             "bigquery": f"http://{pipeline.bigquery}/local/faults",
@@ -159,11 +169,6 @@ class Monkey:
         }
         for server in {fault.server for fault in self.faults}:
             self._keep_armed(server, pipeline.processes()[server].pid, addresses[server])
-        # One a look: a process that was just killed is given the time to come back.
-        due = next((kill for kill in self._due if kill.at <= self._far(counts, kill.victim)), None)
-        if due:
-            self._due.remove(due)
-            self._kill(pipeline, due.victim)
 
     def fired(self, fault: Fault) -> int:
         """Return how often a fault was seen to fire; what a kill hid is not counted."""

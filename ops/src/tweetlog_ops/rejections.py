@@ -1,5 +1,6 @@
 """The proof of a run whose input is known: what was rejected is what deserves it, and no more."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +54,20 @@ def of_lines(letters: Sequence[Letter], no_tweets: Sequence[int]) -> Rejections:
     return _verdict(letters, lambda one: int(one["line"] or 0) in known, left)
 
 
-def of_stream(letters: Sequence[Letter], noise: frozenset[str]) -> Rejections:
-    """Return the verdict on a stream, whose messages that are no tweets have these reasons."""
-    return _verdict(letters, lambda one: one["reason_class"] in noise)
+def of_stream(letters: Sequence[Letter], noise: Mapping[str, int]) -> Rejections:
+    """Return the verdict on a stream.
+
+    Args:
+        letters: rows of `LETTERS`.
+        noise: by reason class, how many messages were given at most that are no tweets.
+    """
+    left = Counter(noise)
+
+    def deserved(one: Letter) -> bool:
+        left[one["reason_class"]] -= 1
+        return left[one["reason_class"]] >= 0
+
+    return _verdict(letters, deserved)
 
 
 def _verdict(

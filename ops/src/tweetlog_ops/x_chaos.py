@@ -1,5 +1,6 @@
 """What goes wrong on X in a run under chaos, and the proof that nothing was lost all the same."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ MOST_CONNECTS, WINDOW_SECONDS = 50, 900
 # Of so many tweets that are given, one ends the stream in each of the ways there are.
 _ENDS = 1 / 2_500
 _ODD = 1 / 500
-#: Why messages of the stream are rejected that are no tweets: those of the faults below.
-NOISE = frozenset({"no_data"})
+#: By why a message of the stream is rejected that is no tweet: the kinds of fault that make one.
+#: A connection that breaks inside a tweet shows that it broke; only an end leaves half a line.
+_NOISE = {"no_data": ("unknown_message", "bare_error"), "not_json": ("tear",)}
 
 
 def _fault(what: str, kind: str, probability: float, **more: Any) -> Fault:
@@ -60,6 +62,18 @@ FAULTS = (
     _answer("search: 503", "unavailable", 0.02, path=_SEARCH),
     _fault("search: reset", "hang_up", 0.01, path=_SEARCH),
 )
+
+
+def noise(fired: Callable[[Fault], int]) -> Mapping[str, int]:
+    """Return how many messages that are no tweets X gave, by why they are rejected.
+
+    Args:
+        fired: tells how often a fault happened.
+    """
+    return {
+        reason: sum(fired(fault) for fault in FAULTS if fault.rule["kind"] in kinds)
+        for reason, kinds in _NOISE.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
