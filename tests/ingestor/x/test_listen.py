@@ -410,6 +410,53 @@ def test_a_backfill_is_at_its_end_when_x_has_nothing_to_send(tmp_path: Path) -> 
     assert gap.items() >= {"complete": True, "found": 3, "recovered": 2}.items()
 
 
+def test_a_backfill_is_at_its_end_when_the_stream_has_gone_on_without_what_was_before(
+    tmp_path: Path,
+) -> None:
+    x = Offline(tmp_path)
+    done: list[bool] = []
+
+    def slow(loop: Loop) -> Ended:
+        loop.opened(x.clock())
+        for ids, seconds in [
+            ([an_id(1), an_id(19)], 61),  # after a minute it is still under way
+            ([an_id(2), an_id(24), an_id(3)], 0),  # of 15 s, behind which came what was before
+            ([an_id(32)], 0),
+            ([an_id(35)], 0),
+        ]:
+            for id in ids:
+                loop.line(a_line(id))
+            x.clock.now += seconds
+            loop.tick()
+            done.append(not x.gaps.filling)
+        return Ended(Cause.CLOSED, opened=True)
+
+    Played(x, heard(seconds=10), slow, backfill=True).run()
+
+    assert done == [False, False, False, True]
+    (*_, gap) = [one for one in gap_events(x.published()) if one["repair"] == "backfill"]
+    assert gap.items() >= {"complete": True, "recovered": 7}.items()
+
+
+def test_a_backfill_without_an_end_is_left_to_search(tmp_path: Path) -> None:
+    x = Offline(tmp_path)
+
+    def endless(loop: Loop) -> Ended:
+        loop.opened(x.clock())
+        for _ in range(7):
+            assert x.gaps.filling
+            loop.line(a_line(an_id(1)))
+            x.clock.now += 100
+            loop.intake.heard = x.clock.now
+            loop.tick()
+        assert not x.gaps.filling
+        return Ended(Cause.CLOSED, opened=True)
+
+    Played(x, heard(seconds=10), endless, backfill=True).run()
+
+    assert {one["repair"] for one in gap_events(x.published())} == {"pending"}
+
+
 def test_a_backfill_that_breaks_off_is_asked_for_again_from_the_same_start(tmp_path: Path) -> None:
     x = Offline(tmp_path)
     played = Played(

@@ -112,7 +112,7 @@ class Stream:
         wanted = [post for post in posts if self.wants(post)]
         if not wanted or self.over or self.muted:
             return
-        if self._stalled():
+        if self._stalled() or (self._held and self.full):
             self._held.extend(wanted)
         elif self.platform.faults.concern_lines(self.path):
             self._give_one_by_one(wanted)
@@ -250,7 +250,8 @@ class Stream:
     def _keep_alive(self) -> None:
         clock = self.platform.clock
         silence = clock.now() - self._last
-        if not self.over and silence >= clock.lasting(self.platform.settings.keep_alive):
+        waits = self.over or self._held
+        if not waits and silence >= clock.lasting(self.platform.settings.keep_alive):
             self._write(b"\r\n")
 
     def _check_reader(self) -> None:

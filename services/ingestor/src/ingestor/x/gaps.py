@@ -14,12 +14,16 @@ from ingestor.x.buffer import Buffer, Item
 from ingestor.x.holes import BACKFILL, PENDING, Hole, Searched, event
 from ingestor.x.metrics import Metrics
 from ingestor.x.state import State
+from tweetlog import events
 
 log = logging.getLogger(__name__)
 
 # An open hole is stated when it is this long, and then now and again: reports should see it.
 _FIRST_STATEMENT = timedelta(seconds=60)
 _NEXT_STATEMENT = timedelta(minutes=10)
+# A backfill is over when the stream has gone on for so long, by the times of its tweets, without
+# one that was there before. The clock alone would prove nothing where we are slow to read.
+_CAUGHT_UP = timedelta(seconds=10)
 # A reconnect that takes longer is more than routine.
 _SHORT_SECONDS = 5.0
 
@@ -55,6 +59,9 @@ class Gaps:
         self._lock = threading.RLock()
         self._stated: datetime | None = None
         self._filling: dict[datetime, tuple[int, int]] = {}
+        # Ids: the first that can be new, the newest that came, and the newest that had come when
+        # one came last that is not new.
+        self._first_new = self._newest = self._behind = 0
         # What became of holes, on its way to the broker behind the tweets that it tells of.
         self._results: dict[datetime, Hole] = {}
 
@@ -91,7 +98,7 @@ class Gaps:
     def begin(self, start: datetime, cause: str) -> None:
         """Note that nobody listens since `start`."""
         with self._lock:
-            self._fill_failed()
+            self.unfilled()
             hole = self._state.holes.begin(start, self.now, cause)
             self._state.save_holes()
             self._stated = hole.start
@@ -111,6 +118,7 @@ class Gaps:
                 back = end - timedelta(minutes=minutes)
                 filled = [one for one in self.pending if one.start >= back]
                 self._filling = {one.start: (0, 0) for one in filled}
+                self._first_new = self._newest = self._behind = events.first_id(end)
             self._state.save_holes()
             if closed is not None:
                 self._say(closed)
@@ -135,6 +143,9 @@ class Gaps:
         if not self._filling:
             return
         with self._lock:
+            self._newest = max(self._newest, id)
+            if id < self._first_new:
+                self._behind = self._newest
             for start, (found, recovered) in self._filling.items():
                 hole = self._state.holes.of(start)
                 if hole is not None and hole.bounds[0] < id < hole.bounds[1]:
@@ -145,6 +156,12 @@ class Gaps:
     def filling(self) -> bool:
         """Whether a backfill is on its way."""
         return bool(self._filling)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether only new tweets have come for so long that the backfill must be over."""
+        milliseconds = (self._newest >> 22) - (self._behind >> 22)
+        return timedelta(milliseconds=milliseconds) >= _CAUGHT_UP / self._speed
 
     def filled(self) -> None:
         """Note that a backfill has come to its end: X has given everything that it had."""
@@ -163,6 +180,11 @@ class Gaps:
                             due=None,
                         )
                     )
+
+    def unfilled(self) -> None:
+        """Note that a backfill did not come to its end: its holes are still to be filled."""
+        with self._lock:
+            self._filling = {}
 
     def due(self) -> list[Hole]:
         """Return the holes to be searched for now; those that a backfill is filling are not."""
@@ -210,10 +232,6 @@ class Gaps:
         self._metrics.repairs.labels(hole.repair).inc()
         self._buffer.sync()
         self._say(hole)
-
-    def _fill_failed(self) -> None:
-        """The connection ended before the backfill did: the holes are still to be filled."""
-        self._filling = {}
 
     def _first_due(self, end: datetime) -> datetime | None:
         return repair.first_due(end, speed=self._speed)

@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 # X's time of a connection and the date of its answer differ by what the answer took.
 _OURS_SECONDS = 5.0
-# A backfill is taken to be at its end when X has nothing to send, or after so long: X gives it
-# before and among what is new.
+# A backfill is taken to be at its end when X has nothing to send, or when after so long only new
+# tweets come: X gives it before and among what is new. After the longer one it is left to search.
 _FILLED_SECONDS = 60.0
+_UNFILLED_SECONDS = 600.0
 _STATE_RETRY_SECONDS = 10.0
 _WRITE_SECONDS = 1.0
 
@@ -377,8 +378,7 @@ class Loop:
             silence = now - self.intake.heard
             if silence > self._stall:
                 self.kick(Ended(Cause.STALL, f"silence for {silence:.0f} s", opened=True))
-            if self._gaps.filling and now - self._opened_at > _FILLED_SECONDS / self._speed:
-                self._gaps.filled()
+            self._watch_backfill((now - self._opened_at) * self._speed)
             self._watch_volume(now)
         self._gaps.still()
         self._warn()
@@ -397,6 +397,14 @@ class Loop:
             self._buffer.sync()
             until = self._buffer.durable_until(self.intake.heard)
             self._state.move(heard=datetime.fromtimestamp(until, UTC), ending=ending)
+
+    def _watch_backfill(self, seconds: float) -> None:
+        if self._gaps.filling and seconds > _FILLED_SECONDS:
+            if self._gaps.caught_up:
+                self._gaps.filled()
+            elif seconds > _UNFILLED_SECONDS:
+                log.warning("the backfill has no end; searching for what it may have left out")
+                self._gaps.unfilled()
 
     def _watch_volume(self, now: float) -> None:
         quiet = self._volume.quiet(now)
