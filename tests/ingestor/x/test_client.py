@@ -4,13 +4,16 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestor.line import payload
 from ingestor.x.answers import Cause, Ended, Refused
-from ingestor.x.client import Address, Api, Connection
+from ingestor.x.client import Address, Api, Connection, lines
 from ingestor.x.rules import Rule
 from ingestor.x.token import Token
 from tweetlog_local.x_api import Running
@@ -74,6 +77,33 @@ class Opened:
 
 def has_heard(opened: Opened, lines: int) -> bool:
     return len(opened.hearing.lines) > lines
+
+
+@given(st.lists(st.sampled_from([b"", b"{}", b'{"data":{"id":"1"}}'])), st.data())
+def test_lines_are_the_same_in_whatever_pieces_they_come(
+    given_lines: list[bytes], data: st.DataObject
+) -> None:
+    whole = b"".join(line + b"\r\n" for line in given_lines)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)))) | {0, len(whole)})
+
+    assert list(lines(whole[a:b] for a, b in pairwise(cuts))) == given_lines
+
+
+def test_half_a_line_at_the_end_is_a_line() -> None:
+    assert list(lines([b"one\r", b"\ntw", b"o"])) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("x", [ENDLESS], indirect=True)
+def test_a_line_that_comes_byte_by_byte_brings_no_keep_alive(x: Running) -> None:
+    with_a_rule(x)
+    lab = Lab(x)
+    lab.fault("split", bytes=1, count=20)
+    opened = Opened(x)
+    eventually(lambda: len(opened.hearing.lines) > 20)
+    opened.connection.kick(Ended(Cause.SHUTDOWN))
+
+    assert opened.end().cause == Cause.SHUTDOWN
+    assert opened.hearing.keep_alives == 0
 
 
 @pytest.mark.parametrize("x", [ENDLESS], indirect=True)

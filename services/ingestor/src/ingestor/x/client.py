@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -119,6 +119,22 @@ def _mounted(session: requests.Session, address: Address, read: float, retries: 
     session.mount(_TWEEPY_HOST, _Elsewhere(address, (_CONNECT_SECONDS, read), retries))
 
 
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Yield the lines of a stream, without the `\r\n` at their ends, however its bytes come.
+
+    `requests` takes a piece that ends between the two for two ends of lines: a keep-alive that X
+    never sent, and that would tell that it has nothing more to send.
+    """
+    rest = bytearray()
+    for piece in pieces:
+        rest += piece
+        if b"\n" in piece:
+            *whole, rest = rest.split(b"\n")
+            yield from (bytes(line.removesuffix(b"\r")) for line in whole)
+    if rest:
+        yield bytes(rest)
+
+
 class Connection(tweepy.StreamingClient):  # type: ignore[misc] # tweepy has no types
     """One connection to the filtered stream: opened once, ended once, with the reason.
 
@@ -167,6 +183,8 @@ class Connection(tweepy.StreamingClient):  # type: ignore[misc] # tweepy has no 
 
     def _answered(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self._let_go()  # of an answer that sent us elsewhere
+        # What tweepy reads the stream by.
+        response.iter_lines = lambda chunk_size: lines(response.iter_content(chunk_size))  # type: ignore[method-assign,assignment]
         with self._lock:
             self._response = response
             # A twin of our own, which nobody closes while we shut it down. An answer without a
