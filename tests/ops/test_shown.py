@@ -82,3 +82,31 @@ def test_a_users_positions_up_to_one_post_are_not_shown(sql: Sql) -> None:
     )
 
     assert shown(sql) == EVERYTHING | {"100": None}
+
+
+def test_verdicts_of_both_kinds_over_one_user_each_count(sql: Sql) -> None:
+    sql.run(
+        "INSERT INTO tweetlog.verdicts (verdict_id, effect, user_id, up_to_tweet_id) VALUES "
+        "('delete-user-7', 'delete', '7', 100), ('scrub-user-7', 'scrub', '7', 200)"
+    )
+
+    assert shown(sql) == {"200": None, "300": 3.5, "400": None}
+
+
+def test_a_tombstone_that_is_there_twice_makes_no_tweet_shown_or_doubled(sql: Sql) -> None:
+    sql.run(
+        "INSERT INTO tweetlog.deletions (tweet_id) VALUES ('100'), ('100'); "
+        "INSERT INTO tweetlog.verdicts (verdict_id, effect, tweet_id) VALUES "
+        "('scrub-tweet-300', 'scrub', '300'), ('scrub-tweet-300', 'scrub', '300')"
+    )
+
+    assert sorted(sql.rows("SELECT tweet_id FROM tweetlog.v_tweets")) == [["200"], ["300"]]
+
+
+def test_a_verdict_over_a_user_up_to_nothing_hides_nothing(sql: Sql) -> None:
+    sql.run(
+        "INSERT INTO tweetlog.verdicts (verdict_id, effect, user_id, up_to_tweet_id) "
+        "VALUES ('delete-user-7', 'delete', '7', NULL)"
+    )
+
+    assert shown(sql) == EVERYTHING
