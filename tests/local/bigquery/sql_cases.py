@@ -429,6 +429,37 @@ QUERIES: list[tuple[str, list[list[Any]]]] = [
         [["- a b b"]],
     ),
     ("SELECT id FROM d.t WHERE 'y' IN UNNEST(ARRAY(SELECT x.tag FROM UNNEST(tags) AS x))", [[1]]),
+    # An array of the row: NULL where a NULL leaves it open, never for an empty one.
+    (
+        (
+            "SELECT n, n IN UNNEST(l), n NOT IN UNNEST(l) FROM ("
+            "SELECT 1 AS n, [1, NULL] AS l UNION ALL SELECT 2, [1, NULL] "
+            "UNION ALL SELECT 3, [1, 2] UNION ALL SELECT 4, [] UNION ALL SELECT NULL, [1]) "
+            "ORDER BY n"
+        ),
+        [
+            [None, None, None],
+            [1, True, False],
+            [2, None, None],
+            [3, False, True],
+            [4, False, True],
+        ],
+    ),
+    (
+        (
+            "SELECT n FROM (SELECT 2 AS n, [1, NULL] AS l UNION ALL SELECT 3, [4]) "
+            "WHERE NOT (n IN UNNEST(l)) AND n > 1"
+        ),
+        [[3]],
+    ),
+    (
+        (
+            "SELECT ARRAY(SELECT DISTINCT x.a FROM UNNEST(l) AS x ORDER BY x.a) FROM ("
+            "SELECT 1 AS n, [STRUCT('b' AS a), STRUCT('a'), STRUCT('b')] AS l "
+            "UNION ALL SELECT 2, [STRUCT('c')]) ORDER BY n"
+        ),
+        [[["a", "b"]], [["c"]]],
+    ),
     (
         (
             "SELECT ARRAY(SELECT AS STRUCT tag, n + 1 AS m FROM UNNEST(tags) ORDER "

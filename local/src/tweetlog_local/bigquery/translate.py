@@ -459,7 +459,21 @@ def _in(node: exp.Expr) -> exp.Expr:
     unnest = node.args.get("unnest")
     if unnest is None:
         return node
-    return exp.EQ(this=node.this, expression=exp.Any(this=exp.paren(unnest.expressions[0])))
+    array = unnest.expressions[0]
+    if not array.find(exp.Column) or array.find(exp.Query):
+        # The same array for every row: DuckDB makes a table of it, and looks each row up there.
+        return exp.EQ(this=node.this, expression=exp.Any(this=exp.paren(array)))
+    if _is_condition(node):
+        return call("list_contains", array, node.this)
+    return call("bq_in", node.this, array)
+
+
+def _is_condition(node: exp.Expr) -> bool:
+    """Return whether rows are chosen by it, so that NULL and FALSE are the same."""
+    ancestor = node.parent
+    while isinstance(ancestor, (exp.And, exp.Paren)):
+        ancestor = ancestor.parent
+    return isinstance(ancestor, exp.Where)
 
 
 def _join(node: exp.Expr) -> exp.Expr:
