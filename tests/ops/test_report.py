@@ -44,8 +44,11 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, list[int]]]:
 
 def test_the_packed_table_holds_every_group() -> None:
     rows = [
-        (HOUR, '["en","en","original",["ai","rare"],["r1","r2"],2],["ja","","reply",[],[],1]'),
-        (HOUR + timedelta(hours=2), '["en","pt","retweet",["ai"],["r1"],70000]'),
+        (
+            HOUR,
+            '["en","en","original",["ai","rare"],["r1","r2"]]\t2\t["ja","","reply",[],[]]\t1',
+        ),
+        (HOUR + timedelta(hours=2), '["en","pt","retweet",["ai"],["r1"]]\t70000'),
     ]
 
     made = cube.packed(

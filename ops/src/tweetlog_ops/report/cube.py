@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -27,6 +28,8 @@ COLUMNS: Mapping[str, str] = {
     "hashtags": "I",
     "tweets": "I",
 }
+#: What groups of one bucket are told apart by.
+PARTS = ("language", "x_language", "kind", "rules", "hashtags")
 SECONDS: Mapping[str, int] = {"MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
 _MOST = {"H": 0xFFFF, "I": 0xFFFF_FFFF}
 # What stands for a text when a list is full.
@@ -67,6 +70,43 @@ class Cube:
     left_out: int
 
 
+class _Parts:
+    """What groups are told apart by: the lists of texts, and the numbers that stand for them."""
+
+    def __init__(self, tags: Iterable[str]) -> None:
+        self.languages, self.x_languages, self.kinds = (Texts(_MOST["H"]) for _ in range(3))
+        self.tag_sets, self.rule_sets, self.rules = (Texts(_MOST[code]) for code in "IHH")
+        self.left_out: set[str] = set()
+        self.different: list[tuple[int, ...]] = []
+        self._tags = {tag: number for number, tag in enumerate(tags)}
+        self._known: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """Return where the parts of a group, which are JSON, stand among the different ones.
+
+        Most come again in many buckets.
+        """
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = len(self.different)
+            self.different.append(self._numbers(*orjson.loads(text)))
+        return known
+
+    def _numbers(
+        self, language: str, x_language: str, kind: str, tags: list[str], rules: list[str]
+    ) -> tuple[int, ...]:
+        self.left_out.update(tag for tag in tags if tag not in self._tags)
+        return (
+            self.languages.number(language),
+            self.x_languages.number(x_language),
+            self.kinds.number(kind),
+            self.rule_sets.number(tuple(map(self.rules.number, rules))),
+            self.tag_sets.number(
+                tuple(sorted(self._tags[tag] for tag in tags if tag in self._tags))
+            ),
+        )
+
+
 def packed(
     rows: Iterable[tuple[datetime, str]],
     *,
@@ -78,54 +118,44 @@ def packed(
     """Return the table of counts.
 
     Args:
-        rows: a bucket's beginning and its groups as JSON, see `questions.GROUPS`; in order.
+        rows: a bucket's beginning and its groups, see `questions.GROUPS`; in order.
         grain: `MINUTE`, `HOUR` or `DAY`.
         spellings: the hashtags that are told apart, folded and as written, most used first.
         rules: the names of rules by id.
         head: what else the head is to say.
     """
+    parts = _Parts(folded for folded, _ in spellings)
     columns = {name: array(code) for name, code in COLUMNS.items()}
-    texts = {name: Texts(_MOST["H"]) for name in ("language", "x_language", "kind")}
-    tags = {folded: number for number, (folded, _) in enumerate(spellings)}
-    tagsets, rulesets, rule_ids = Texts(_MOST["I"]), Texts(_MOST["H"]), Texts(_MOST["H"])
-    left_out: set[str] = set()
-    start, tweets = None, 0
-    append = [columns[name].append for name in COLUMNS]
-    for moment, groups in rows:
+    numbers: list[int] = []
+    start = None
+    for moment, told in rows:
         start = start or moment
         bucket = int((moment - start).total_seconds()) // SECONDS[grain]
-        for language, x_language, kind, hashtags, matched, count in orjson.loads(f"[{groups}]"):
-            left_out.update(tag for tag in hashtags if tag not in tags)
-            values = (
-                bucket,
-                texts["language"].number(language),
-                texts["x_language"].number(x_language),
-                texts["kind"].number(kind),
-                rulesets.number(tuple(map(rule_ids.number, matched))),
-                tagsets.number(tuple(sorted(tags[tag] for tag in hashtags if tag in tags))),
-                count,
-            )
-            for add, value in zip(append, values, strict=True):
-                add(value)
-            tweets += count
+        texts_and_counts = told.split("\t")
+        numbers += map(parts.number, texts_and_counts[::2])
+        columns["tweets"].extend(map(int, texts_and_counts[1::2]))
+        columns["bucket"].extend(repeat(bucket, len(texts_and_counts) // 2))
+    for name, values in zip(PARTS, zip(*parts.different, strict=True), strict=False):
+        columns[name].extend(map(values.__getitem__, numbers))
+    groups, tweets = len(columns["tweets"]), sum(columns["tweets"])
     said = {
         **head,
         "grain": grain,
         "step": SECONDS[grain],
         "start": int((start or datetime.fromtimestamp(0, UTC)).timestamp()),
-        "groups": len(columns["tweets"]),
+        "groups": groups,
         "tweets": tweets,
         "columns": [[name, 2 if code == "H" else 4] for name, code in COLUMNS.items()],
-        "languages": list(texts["language"].numbers),
-        "x_languages": list(texts["x_language"].numbers),
-        "kinds": list(texts["kind"].numbers),
+        "languages": list(parts.languages.numbers),
+        "x_languages": list(parts.x_languages.numbers),
+        "kinds": list(parts.kinds.numbers),
         "hashtags": [list(pair) for pair in spellings],
-        "hashtag_sets": _sets(tagsets),
-        "rules": [[id, rules.get(id, id)] for id in rule_ids.numbers],
-        "rule_sets": _sets(rulesets),
-        "hashtags_left_out": len(left_out),
+        "hashtag_sets": _sets(parts.tag_sets),
+        "rules": [[id, rules.get(id, id)] for id in parts.rules.numbers],
+        "rule_sets": _sets(parts.rule_sets),
+        "hashtags_left_out": len(parts.left_out),
     }
-    return Cube(_joined(said, columns), len(columns["tweets"]), tweets, len(left_out))
+    return Cube(_joined(said, columns), groups, tweets, len(parts.left_out))
 
 
 def _sets(found: Texts) -> list[list[int]]:
