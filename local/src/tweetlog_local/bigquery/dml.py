@@ -41,6 +41,10 @@ def _expression(tree: exp.Expr, session: Session) -> exp.Expr:
     return translate(tree, session, session.parameters)
 
 
+def _clauses(query: exp.Select, session: Session) -> exp.Expr:
+    return translate(query, session, session.parameters, for_parts=True)
+
+
 # INSERT
 
 
@@ -225,7 +229,7 @@ def _scope(
         joins=None,
         where=where.copy(),
     )
-    translated = _expression(query, session)
+    translated = _clauses(query, session)
     sources = translated.args.get("from_")
     joins = translated.args.get("joins") or ()
     listed = duckdb_sql(sources.this) if sources else ""
@@ -289,7 +293,7 @@ def _updated(holder: str, path: Sequence[str], value: str) -> str:
 
 def _scalar(value: exp.Expr, session: Session) -> exp.Expr:
     query = exp.Select(expressions=[exp.alias_(value.copy(), "one")])
-    translated: exp.Expr = _expression(query, session).expressions[0].this
+    translated: exp.Expr = _clauses(query, session).expressions[0].this
     return translated
 
 
@@ -359,7 +363,7 @@ def merge(statement: exp.Expr, session: Session) -> Outcome:
 
 def _merge_source(using: exp.Expr, session: Session) -> str:
     query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using.copy()))
-    return duckdb_sql(_expression(query, session).args["from_"].this)
+    return duckdb_sql(_clauses(query, session).args["from_"].this)
 
 
 def _when(when: exp.Expr, relation: Relation, alias: str, session: Session) -> str:

@@ -48,8 +48,17 @@ class Parameters:
     positional: Sequence[exp.Expr] = ()
 
 
-def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> exp.Expr:
-    """Return DuckDB's form of a query or of an expression."""
+def translate(
+    tree: exp.Expr, relations: Relations, parameters: Parameters, *, for_parts: bool = False
+) -> exp.Expr:
+    """Return DuckDB's form of a query or of an expression.
+
+    Args:
+        tree: it.
+        relations: tells what tables there are.
+        parameters: of the query.
+        for_parts: its clauses are used one by one, so that each must hold all that it needs.
+    """
     holder = exp.Tuple(expressions=[tree.copy()])
     _fill_parameters(holder, parameters)
     for function in list(holder.find_all(exp.NetFunc)):
@@ -59,7 +68,7 @@ def translate(tree: exp.Expr, relations: Relations, parameters: Parameters) -> e
         _tidy(select)
     for select in list(holder.find_all(exp.Select)):
         _spread_unnests(select, relations)
-    _resolve_tables(holder, relations)
+    _resolve_tables(holder, relations, set_apart=not for_parts)
     for node in reversed(list(holder.walk(bfs=True))):
         if node is not holder:
             _rewrite(node)
@@ -230,13 +239,15 @@ def _unnest_alias(element: str, offset: str | None) -> exp.TableAlias:
 # Tables
 
 
-def _resolve_tables(tree: exp.Expr, relations: Relations) -> None:
+def _resolve_tables(tree: exp.Expr, relations: Relations, *, set_apart: bool) -> None:
     for table in list(tree.find_all(exp.Table)):
         if table.meta.get(READY) or (not table.db and table.name.lower() in visible_ctes(table)):
             continue
         _check_table(table)
         name = relations.name(table)
-        source = _set_apart(relations.source(name), f"{name.dataset}.{name.table}", table, tree)
+        source = relations.source(name)
+        if set_apart:
+            source = _set_apart(source, f"{name.dataset}.{name.table}", table, tree)
         new = _aliased(source, table.alias or name.table.rsplit(".", 1)[-1])
         for kept in ("joins", "pivots"):
             new.set(kept, table.args.get(kept))
