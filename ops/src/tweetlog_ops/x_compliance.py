@@ -15,6 +15,7 @@ import requests
 import tweepy
 from requests.adapters import HTTPAdapter
 
+from tweetlog.lines import whole
 from tweetlog_ops.compliance_stream import CutOff
 from tweetlog_ops.errors import CommandError
 
@@ -111,7 +112,7 @@ class Compliance:
             ) as answer:
                 _check_open(answer, self._url)
                 # As it arrives: with a size, a line would wait until so much has come.
-                yield from _lines(answer.iter_content(chunk_size=None))
+                yield from whole(answer.iter_content(chunk_size=None))
         except requests.RequestException as reason:
             raise CutOff(type(reason).__name__) from None
         raise CutOff("X ended it")
@@ -143,14 +144,6 @@ class Compliance:
         if not answer.ok:
             raise CommandError(f"the job's file: HTTP {answer.status_code}; repeat the command")
         return answer
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Yield the lines of a stream as soon as they are whole; they end in \r\n."""
-    begun = b""
-    for chunk in chunks:
-        *whole, begun = (begun + chunk).split(b"\r\n")
-        yield from whole
 
 
 def _check_open(answer: requests.Response, url: str) -> None:

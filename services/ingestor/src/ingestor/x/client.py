@@ -30,6 +30,7 @@ from ingestor.loose import objects, words
 from ingestor.x.answers import Cause, Ended, Refused, refused
 from ingestor.x.rules import Existing, Rule
 from ingestor.x.token import Token
+from tweetlog.lines import whole
 
 # Its lines at DEBUG hold the token, and its errors are told by us.
 logging.getLogger("tweepy").setLevel(logging.CRITICAL)
@@ -120,19 +121,10 @@ def _mounted(session: requests.Session, address: Address, read: float, retries: 
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Yield the lines of a stream, without the `\r\n` at their ends, however its bytes come.
-
-    `requests` takes a piece that ends between the two for two ends of lines: a keep-alive that X
-    never sent, and that would tell that it has nothing more to send.
-    """
-    rest = bytearray()
-    for piece in pieces:
-        rest += piece
-        if b"\n" in piece:
-            *whole, rest = rest.split(b"\n")
-            yield from (bytes(line.removesuffix(b"\r")) for line in whole)
+    """Yield the lines of a stream, and at its end half a one, which is rejected and kept."""
+    rest = yield from whole(pieces)
     if rest:
-        yield bytes(rest)
+        yield rest
 
 
 class Connection(tweepy.StreamingClient):  # type: ignore[misc] # tweepy has no types
