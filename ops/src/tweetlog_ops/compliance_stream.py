@@ -6,7 +6,6 @@ twice is the same tombstone.
 """
 
 import json
-import os
 import queue
 import threading
 import time
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from tweetlog import events
+from tweetlog import durable, events
 from tweetlog.envelope import Envelope
 from tweetlog_ops.errors import CommandError
 
@@ -145,12 +144,8 @@ class Heard:
 
     def keep(self) -> None:
         """Return once the file says so."""
-        draft = self.path.with_suffix(".draft")
-        with draft.open("w") as out:
-            json.dump({name: at.isoformat() for name, at in sorted(self.until.items())}, out)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(self.path)
+        document = {name: at.isoformat() for name, at in sorted(self.until.items())}
+        durable.write(self.path, json.dumps(document).encode())
 
     def missed(self, names: Sequence[str], now: datetime) -> tuple[datetime, datetime] | None:
         """Return what no backfill gives: from the last that was heard to five minutes ago."""

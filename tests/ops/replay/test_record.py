@@ -31,7 +31,7 @@ def test_what_was_kept_is_read_back(tmp_path: Path, record: Record) -> None:
 def test_a_record_is_whole_whenever_its_writer_dies(tmp_path: Path) -> None:
     file = RecordFile(tmp_path / "replay.json")
     file.create(a_record())
-    (tmp_path / "replay.draft").write_text('{"format": 1, "rep')
+    (tmp_path / "replay.json.new").write_text('{"format": 1, "rep')
 
     assert file.read() == a_record()
 

@@ -6,7 +6,6 @@ published again, which changes nothing.
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tweetlog import durable
 from tweetlog_ops.errors import CommandError
 from tweetlog_ops.replay import selection
 from tweetlog_ops.replay.selection import Selection
@@ -156,16 +156,9 @@ class RecordFile:
             and _only_further(self._kept[1], record)
         ):
             return
-        self._write(record)
+        document = {"format": _FORMAT, **_document(record)}
+        durable.write(self.path, json.dumps(document, indent=1).encode())
         self._kept = (now, record)
-
-    def _write(self, record: Record) -> None:
-        draft = self.path.with_suffix(".draft")
-        with draft.open("w") as out:
-            json.dump({"format": _FORMAT, **_document(record)}, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

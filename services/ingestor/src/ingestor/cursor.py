@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from ingestor import durable
 from ingestor.capture import Mark
+from tweetlog import durable
 from tweetlog.errors import TweetlogError
 
 _VERSION = 1

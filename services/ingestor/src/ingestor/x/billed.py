@@ -9,8 +9,8 @@ from array import array
 from datetime import date
 from pathlib import Path
 
-from ingestor import durable
 from ingestor.x.seen import MOST, Seen
+from tweetlog import durable
 
 # Ids as 8 bytes each, behind the day they belong to.
 _MAGIC = b"tweetlog"

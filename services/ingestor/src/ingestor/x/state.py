@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ingestor import durable
 from ingestor.x import budget as budgets
 from ingestor.x.answers import Cause
 from ingestor.x.billed import Billed
 from ingestor.x.budget import Budget, Spent
 from ingestor.x.holes import Holes, restored, stored
 from ingestor.x.schedule import CAPACITY, Bucket
+from tweetlog import durable
 from tweetlog.errors import TweetlogError
 
 T = TypeVar("T")
