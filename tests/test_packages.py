@@ -1,10 +1,14 @@
 """Each package alone: it needs what it declares, and imports nobody it may not."""
 
+import importlib
 import json
+import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 import pytest
 
@@ -84,3 +88,47 @@ def test_a_package_imports_with_nothing_but_what_it_declares(distribution: str) 
 @pytest.mark.parametrize("distribution", OURS)
 def test_a_package_declares_only_packages_of_ours_that_it_may_use(distribution: str) -> None:
     assert closure(distribution) & set(OURS) - {distribution} <= MAY_USE[distribution]
+
+
+@pytest.mark.parametrize("distribution", OURS)
+def test_no_pattern_repeats_a_group_possessively(distribution: str) -> None:
+    """Before 3.11.5 Python matches such a pattern wrongly (python/cpython, gh-106052)."""
+    package = importlib.import_module(distribution.replace("-", "_"))
+    modules = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    patterns = [
+        value
+        for module in modules
+        if not module.name.endswith("__main__")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, re.Pattern)
+    ]
+
+    assert [one.pattern for one in patterns if repeats_a_group_possessively(one)] == []
+
+
+def test_a_possessively_repeated_group_is_seen() -> None:
+    assert repeats_a_group_possessively(re.compile(r"x(?:a|(?:bc)*+)"))
+    assert not repeats_a_group_possessively(re.compile(r"x(?:a|[bc]*+)(?:de)*(.)\1++"))
+
+
+def repeats_a_group_possessively(pattern: "re.Pattern[Any]") -> bool:
+    def has_one(parsed: Any) -> bool:
+        return any(
+            (str(kind) == "POSSESSIVE_REPEAT" and not is_single(arguments[2]))
+            or any(map(has_one, parts(arguments)))
+            for kind, arguments in parsed
+        )
+
+    def is_single(parsed: Any) -> bool:
+        simple = {"LITERAL", "NOT_LITERAL", "ANY", "IN", "GROUPREF"}
+        return len(parsed) == 1 and str(parsed[0][0]) in simple
+
+    def parts(arguments: Any) -> Iterator[Any]:
+        if isinstance(arguments, parser.SubPattern):
+            yield arguments
+        elif isinstance(arguments, list | tuple):
+            for one in arguments:
+                yield from parts(one)
+
+    parser = importlib.import_module("re._parser")
+    return has_one(parser.parse(pattern.pattern, pattern.flags))

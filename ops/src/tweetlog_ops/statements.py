@@ -18,7 +18,7 @@ _OURS = frozenset({"tweets_latest", "tweets_versions", serving.CURRENT})
 # Not behind a quote: event types begin with the same word.
 _QUALIFIED = re.compile(r"(?<!['\"])\btweetlog\.(?=[a-z_]+\b)")
 # BigQuery escapes a quote within quotes by a backslash.
-_QUOTED = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*+(?:\1|\Z)""", re.DOTALL)
+_QUOTED = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*(?:\1|\Z)""", re.DOTALL)
 _CREATED = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?\S+?\.(\w+)",
     re.IGNORECASE,

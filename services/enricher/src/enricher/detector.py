@@ -41,7 +41,7 @@ _RUN = re.compile(r"(.)\1\1++")
 _SOUNDS_LIKE_LAUGHTER = re.compile(r"[hj][aei][hj]|kk|lol|rsrs|wkw|xd")
 _LAUGHTER = re.compile(
     r"\b(?:(?=[aeiou]*+[hj][aeiou]*+[hj])[aehijou]{4,}+"
-    r"|kk++|l++o++l++|(?:rs){2,}+|(?:wk){2,}+w?+|x++d++)\b"
+    r"|kk++|l++o++l++|(?:rs){2,}|(?:wk){2,}w?+|x++d++)\b"
 )
 _LETTER = regex.compile(r"\p{L}")
 
@@ -85,13 +85,18 @@ def clean(text: str) -> str:
         if sign in plain:
             plain = noise.sub(" ", plain)
     plain = _UNREADABLE.sub(" ", plain)
-    if ("#" in plain or "\uff03" in plain) and not _LETTER.search(_HASHTAG.sub(" ", plain)):
+    if ("#" in plain or "\uff03" in plain) and not _has_letter(_HASHTAG.sub(" ", plain)):
         return ""
     plain = plain.replace("#", "").replace("\uff03", "").replace("_", " ")
     plain = _RUN.sub(r"\1\1", plain).lower()
     if _SOUNDS_LIKE_LAUGHTER.search(plain):
         plain = _LAUGHTER.sub(" ", plain)
-    return plain if _LETTER.search(plain) else ""
+    return plain if _has_letter(plain) else ""
+
+
+def _has_letter(text: str) -> bool:
+    # Without it the module lets other threads run during a match, and waits for its turn after it.
+    return _LETTER.search(text, concurrent=False) is not None
 
 
 def _quickly(plain: str) -> Guess | None:
