@@ -42,6 +42,7 @@ def matched(post: Post, pattern: Any, signs: Sequence[str]) -> Iterator[Any]:
     """
     if not any(map(post.text.__contains__, signs)):
         return
-    for match in pattern.finditer(post.text):
+    # Without it the module lets other threads run during a match, and waits for its turn after it.
+    for match in pattern.finditer(post.text, concurrent=False):
         if not post.is_cut(match.end()):
             yield match

@@ -1,5 +1,7 @@
 """URLs: as in the text, expanded and unwound by X, and the host they lead to."""
 
+import re
+
 import regex
 
 from enricher.entities import given, matched
@@ -30,9 +32,7 @@ _URL = regex.compile(
     r"(?<![\w@#$])https?://(?:t\.co/[a-zA-Z0-9]++|[^\s<>\x22\u2026]+(?<![.,;:!?'()\[\]]))",
     regex.IGNORECASE,
 )
-_HOST = regex.compile(
-    r"[a-z][a-z0-9+.\-]*+://(?:[^/?#@]*+@)?(\[[^\]/?#]*+\]|[^/?#:]++)", regex.IGNORECASE
-)
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+://(?:[^/?#@]*+@)?(\[[^\]/?#]*+\]|[^/?#:]++)")
 
 
 def urls(post: Post) -> dict[str, object]:
