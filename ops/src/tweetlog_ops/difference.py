@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tweetlog_ops.answers import table
+from tweetlog_ops.tombstones import uncovered
 
 #: Columns that say when and by whom a row was written, and nothing about the tweet.
 PROVENANCE = frozenset({"enriched_at", "loaded_at", "replay_id", "event_id", "enricher_version"})
@@ -16,14 +17,6 @@ _TIMES = frozenset({"enriched_at", "loaded_at", "replay_id"})
 # Enough of a value to recognise it by.
 _SHOWN = 100
 _SHIFTS = 10
-
-_ROWS = """
-  SELECT * FROM tweetlog.{table} AS t
-  WHERE NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = t.tweet_id)
-    AND NOT EXISTS (
-      SELECT 1 FROM tweetlog.verdicts AS v
-      WHERE v.verdict_id = CONCAT('delete-user-', t.author_id)
-        AND SAFE_CAST(t.tweet_id AS INT64) <= v.up_to_tweet_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +123,8 @@ SELECT enricher_version, SUM(a) AS before, SUM(b) AS after FROM (
 def languages(tables: Pair) -> str:
     """Return the query for the tweets that changed their language most often, from what to what."""
     return f"""
-WITH a AS ({_rows(tables.a)}
-), b AS ({_rows(tables.b)}
+WITH a AS ({uncovered(tables.a)}
+), b AS ({uncovered(tables.b)}
 )
 SELECT IFNULL(a.language, '(none)') AS before, IFNULL(b.language, '(none)') AS after,
   COUNT(*) AS tweets
@@ -146,8 +139,8 @@ def hashtags(tables: Pair) -> str:
   SELECT h.folded AS hashtag, COUNT(DISTINCT tweet_id) AS tweets
   FROM {side}, UNNEST(hashtags) AS h GROUP BY h.folded"""
     return f"""
-WITH a AS ({_rows(tables.a)}
-), b AS ({_rows(tables.b)}
+WITH a AS ({uncovered(tables.a)}
+), b AS ({uncovered(tables.b)}
 ), counted_a AS ({counted.format(side="a")}
 ), counted_b AS ({counted.format(side="b")}
 )
@@ -257,10 +250,6 @@ def _listed(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{title}\n" + table(names, kinds, [[row[one] for one in names] for row in rows])
 
 
-def _rows(name: str) -> str:
-    return _ROWS.format(table=name)
-
-
 def _joined(tables: Pair) -> str:
     """Return the WITH clause that ends in `compared`: both rows of a tweet side by side."""
     columns = "".join(
@@ -269,8 +258,8 @@ def _joined(tables: Pair) -> str:
     )
     differ = "".join(f", a{n} != b{n} AS d{n}" for n in range(len(tables.columns)))
     return f"""
-WITH a AS ({_rows(tables.a)}
-), b AS ({_rows(tables.b)}
+WITH a AS ({uncovered(tables.a)}
+), b AS ({uncovered(tables.b)}
 ), joined AS (
   SELECT a.tweet_id AS a_id, b.tweet_id AS b_id{columns}
   FROM a FULL OUTER JOIN b ON a.tweet_id = b.tweet_id

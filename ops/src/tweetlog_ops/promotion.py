@@ -18,20 +18,16 @@ from tweetlog_ops.publishing import Publisher
 from tweetlog_ops.serving import CURRENT, Serving
 from tweetlog_ops.site import Site
 from tweetlog_ops.statements import for_dataset
+from tweetlog_ops.tombstones import uncovered
 
 _WRONG_CALL = 2
 
 # What the first table has and the second has not, but for what a tombstone covers.
 _LACKING = """
-SELECT COUNT(*) AS tweets, ARRAY_AGG(tweet_id ORDER BY tweet_id LIMIT 5) AS ids
-FROM tweetlog.{has} AS t
-WHERE t.loaded_at < @settled
-  AND NOT EXISTS (SELECT 1 FROM tweetlog.{lacks} AS c WHERE c.tweet_id = t.tweet_id)
-  AND NOT EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = t.tweet_id)
-  AND NOT EXISTS (
-    SELECT 1 FROM tweetlog.verdicts AS v
-    WHERE v.verdict_id = CONCAT('delete-user-', t.author_id)
-      AND SAFE_CAST(t.tweet_id AS INT64) <= v.up_to_tweet_id)"""
+SELECT COUNT(*) AS tweets, ARRAY_AGG(t.tweet_id ORDER BY t.tweet_id LIMIT 5) AS ids
+FROM ({there}) AS t
+LEFT JOIN tweetlog.{lacks} AS c ON c.tweet_id = t.tweet_id
+WHERE c.tweet_id IS NULL AND t.loaded_at < @settled"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +146,9 @@ def _catch_up(site: Site) -> None:
 
 def _check_lacks_nothing(site: Site, *, has: str, lacks: str, guard: Guard) -> None:
     warehouse = site.warehouse
-    sql = for_dataset(_LACKING.format(has=has, lacks=lacks), warehouse.dataset)
+    sql = _LACKING.format(there=uncovered(has), lacks=lacks)
     settled = datetime.now(UTC) - guard.grace
-    (row,) = warehouse.query(sql, {"settled": settled}).dicts()
+    (row,) = warehouse.query(for_dataset(sql, warehouse.dataset), {"settled": settled}).dicts()
     if row["tweets"]:
         raise CommandError(
             f"{lacks} lacks {row['tweets']:,} tweets that {has} has, such as {row['ids'][0]}: "

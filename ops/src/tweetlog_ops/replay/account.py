@@ -11,7 +11,7 @@ from typing import Any
 
 from tweetlog import events
 from tweetlog_ops.answers import table
-from tweetlog_ops.replay.selection import COVERED, Selection, condition
+from tweetlog_ops.replay.selection import COVERED, TOMBSTONES, Selection, condition
 
 _REJECTED = """
   -- An enriched event names the raw event that it follows from; Pub/Sub's own letters are events.
@@ -78,7 +78,7 @@ WITH selected AS (
     AND JSON_VALUE(e.attributes, '$."ce-type"') = '{events.RECEIVED}'
 ), examined AS (
   SELECT subject AS tweet_id, LOGICAL_OR(covered) AS covered
-  FROM (SELECT subject, {COVERED} AS covered FROM selected)
+  FROM (SELECT subject, {COVERED} AS covered FROM selected{TOMBSTONES})
   GROUP BY subject
 ), rejected AS ({_REJECTED}
 )

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tweetlog import events
+from tweetlog_ops import tombstones
 from tweetlog_ops.errors import CommandError
 
 if TYPE_CHECKING:
@@ -29,16 +30,12 @@ _DEAD_LETTERS = """JSON_VALUE(e.attributes, '$."ce-id"') IN (
     SELECT raw_event_id FROM tweetlog.v_dead_letters
     WHERE raw_event_id IS NOT NULL AND publish_time < @asked)"""
 
-# Deleted by itself, or with all posts of its author up to one; or its content was removed.
-#: The condition, on `selected` with its columns `data`, `type` and `subject`.
+#: What `COVERED` needs, on `selected` with its columns `data`, `type` and `subject`.
+TOMBSTONES = tombstones.joined("selected.subject", "JSON_VALUE(selected.data, '$.data.author_id')")
+#: The condition that a tombstone covers an event, or that its content was removed.
 COVERED = f"""
   data IS NULL OR data = '' OR (
-    type = '{events.RECEIVED}' AND (
-      EXISTS (SELECT 1 FROM tweetlog.deletions AS d WHERE d.tweet_id = selected.subject)
-      OR EXISTS (
-        SELECT 1 FROM tweetlog.verdicts AS v
-        WHERE v.verdict_id = CONCAT('delete-user-', JSON_VALUE(data, '$.data.author_id'))
-          AND SAFE_CAST(selected.subject AS INT64) <= v.up_to_tweet_id)))"""
+    type = '{events.RECEIVED}' AND {tombstones.covering("selected.subject")})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +162,7 @@ WITH selected AS (
   FROM tweetlog.raw_events AS e
   WHERE {condition(selection)}
 ), judged AS (
-  SELECT *, {COVERED} AS covered FROM selected
+  SELECT selected.*, {COVERED} AS covered FROM selected{TOMBSTONES}
 )
 SELECT
   publish_time, message_id, type, covered,
