@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.change_data_capture import DELETE, winners
@@ -182,30 +184,46 @@ def _apply(
         .append_column("%row", pa.array(range(len(kept)), pa.int64()))
     )
     connection.register(STAGED, staged)
-    known, beaten = _known(connection, relation, memory_seconds)
+    bounds = _bounds(relation, staged)
+    known, beaten = _known(connection, relation, bounds, memory_seconds)
     if beaten:
         losing = set(beaten)
         staying = [row for row in range(staged.num_rows) if row not in losing]
         staged = staged.take(pa.array(staying, pa.int64()))
         connection.unregister(STAGED)
         connection.register(STAGED, staged)
-    _replace(connection, relation, rows.column_names, forget=known > len(beaten))
+    _replace(connection, relation, rows.column_names, bounds, forget=known > len(beaten))
     connection.unregister(STAGED)
 
 
 def _same_key(relation: Relation, other: str) -> str:
-    return " AND ".join(f"{other}.{quoted(name)} = s.{quoted(name)}" for name in relation.key)
+    """Return the condition that a row of `other` has a staged row's key; it has two parameters.
+
+    They are the least and the greatest of the staged keys' first column. They follow from the
+    rest, and let DuckDB pass over most of a large table, since new rows have new keys.
+    """
+    same = (f"{other}.{quoted(name)} = s.{quoted(name)}" for name in relation.key)
+    return " AND ".join([*same, f"{other}.{quoted(relation.key[0])} BETWEEN ? AND ?"])
+
+
+def _bounds(relation: Relation, staged: pa.Table) -> list[Any]:
+    """Return the parameters of `_same_key`."""
+    return list(pc.min_max(staged.column(relation.key[0])).as_py().values())
 
 
 def _known(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, memory_seconds: float
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    bounds: Sequence[Any],
+    memory_seconds: float,
 ) -> tuple[int, list[int]]:
     """Return how many staged keys were changed before, and which staged rows are older."""
     forgotten = f"now() - to_milliseconds({memory_seconds * 1000:.0f})"
     found = connection.execute(
         f'SELECT s."%row", s."%sequence" <> \'\' AND c."%sequence" > s."%sequence" '
         f'AND (c."%deleted" IS NULL OR c."%deleted" > {forgotten}) '
-        f"FROM {STAGED} s JOIN {relation.changes} c ON {_same_key(relation, 'c')}"
+        f"FROM {STAGED} s JOIN {relation.changes} c ON {_same_key(relation, 'c')}",
+        bounds,
     ).fetchall()
     return len(found), [row for row, older in found if older]
 
@@ -214,15 +232,17 @@ def _replace(
     connection: duckdb.DuckDBPyConnection,
     relation: Relation,
     columns: Sequence[str],
+    bounds: Sequence[Any],
     *,
     forget: bool,
 ) -> None:
     if forget:
         connection.execute(
-            f"DELETE FROM {relation.changes} c USING {STAGED} s WHERE {_same_key(relation, 'c')}"
+            f"DELETE FROM {relation.changes} c USING {STAGED} s WHERE {_same_key(relation, 'c')}",
+            bounds,
         )
     connection.execute(
-        f"DELETE FROM {relation.sql} t USING {STAGED} s WHERE {_same_key(relation, 't')}"
+        f"DELETE FROM {relation.sql} t USING {STAGED} s WHERE {_same_key(relation, 't')}", bounds
     )
     connection.execute(
         f'INSERT INTO {relation.changes} SELECT {_listed(relation.key)}, "%sequence", '
