@@ -1,6 +1,7 @@
 """`tweetlog replay` with real processes: over what was loaded, and beside what is live."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from itertools import islice
@@ -10,7 +11,7 @@ import pytest
 
 from builders import a_payload
 from newer_enricher import NEWER_VERSION, a_newer_enricher
-from tweetlog_command import Pipeline, UnderWay
+from tweetlog_command import Pipeline, UnderWay, tweetlog
 from tweetlog_local.tweets import expected, lines
 
 # On a machine that others use too; each command starts services of its own.
@@ -96,6 +97,23 @@ def test_a_replay_is_quoted_changes_what_is_older_and_nothing_the_second_time(
     assert wrong.code == 1
     assert "not 99" in wrong.err
     assert "Traceback" not in wrong.err
+
+
+def test_a_warehouse_that_cannot_be_reached_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "replay.json"
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://{address}")
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+        refused = tweetlog("replay", "--project", "some-project", "--progress", str(record))
+
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    assert address.partition(":")[2] in refused.err
+    assert not record.exists()
 
 
 def test_a_topic_that_takes_nothing_is_one_line_and_the_replay_goes_on_later(
