@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import orjson
 
@@ -152,17 +153,31 @@ def _event(attributes: Mapping[str, str], data: bytes) -> Envelope:
     named: dict[str, str] = {}
     content_type = None
     for key, value in attributes.items():
-        name = key.lower()
+        name = _name(key)
         if name == CONTENT_TYPE:
             content_type = value
-        elif name.startswith(PREFIX):
-            named[name.removeprefix(PREFIX)] = value
+        elif name:
+            named[name] = value
     if content_type is not None:
         if content_type.startswith(STRUCTURED):
             return _structured(data)
         # The binding's text says `content-type`, its examples `ce-datacontenttype`: read both.
         named["datacontenttype"] = content_type
     return from_attributes(named, data)
+
+
+@lru_cache(maxsize=1_000)
+def _name(key: str) -> str | None:
+    """Return the CloudEvents name of a message's attribute, `content-type`, or None.
+
+    Remembered, since every message has the same ten.
+    """
+    name = key.lower()
+    if not name.startswith(PREFIX):
+        return name if name == CONTENT_TYPE else None
+    bare = name.removeprefix(PREFIX)
+    # Neither can be an attribute's name: it is refused as what it is.
+    return name if bare in ("", CONTENT_TYPE) else bare
 
 
 def _structured(data: bytes) -> Envelope:

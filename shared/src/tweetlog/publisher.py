@@ -146,7 +146,10 @@ class BatchTopic:
                 # The plain protobuf message: its wrapper would copy every field.
                 batch = PublishRequest.pb(requests[-1]).messages
                 room, places = _MAX_REQUEST_BYTES, _MAX_REQUEST_MESSAGES
-            batch.add(data=data, attributes=attributes)
+            message = batch.add(data=data)
+            # One by one: given together, each goes through a method of the map's own.
+            for name, value in attributes.items():
+                message.attributes[name] = value
             room -= len(data)
             places -= 1
         return requests

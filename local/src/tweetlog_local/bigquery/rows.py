@@ -417,10 +417,10 @@ class Decoder:
             return
         if item.name in self.key:
             raise BadValue(f"Missing primary key column: {item.name}")
-        valid = column.is_valid().to_pylist()
-        kept = zip(valid, changes, strict=True)
-        if item.required and any(not there and kind != DELETE for there, (kind, _) in kept):
-            raise BadValue(f"Missing required field: {item.name}")
+        if item.required:
+            kept = zip(column.is_valid().to_pylist(), changes, strict=True)
+            if any(not there and kind != DELETE for there, (kind, _) in kept):
+                raise BadValue(f"Missing required field: {item.name}")
 
 
 def _lenient(item: Field, key: Sequence[str]) -> Field:

@@ -40,11 +40,13 @@ class RowFormat:
     def row(self, body: bytes) -> bytes | None:
         """A message as a row; None if its data is no text and the column wants text."""
         message = PubsubMessage.FromString(body)
-        data = message.data if self._types["data"] == Column.BYTES else _text(message.data)
-        if data is None:
+        values = {"data": message.data}
+        if len(self._types) > 1:
+            values |= self._metadata(message)
+        try:
+            return bytes(self._row(**values).SerializeToString())
+        except UnicodeDecodeError:  # a field of text takes bytes, and looks whether they are text
             return None
-        values = {"data": data} | (self._metadata(message) if len(self._types) > 1 else {})
-        return bytes(self._row(**values).SerializeToString())
 
     def _metadata(self, message: Proto) -> dict[str, Any]:
         # dict() alone would ask for the value of each key.
@@ -91,10 +93,3 @@ def _message_class(descriptor: Proto) -> Proto:
     )
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("Row"))
-
-
-def _text(data: bytes) -> str | None:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None
