@@ -149,7 +149,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, relation: Relation, rows: pa.
     connection.register(STAGED, rows)
     connection.execute(
         f"INSERT INTO {relation.sql} ({_listed(rows.column_names)}) "
-        f"SELECT {_selected(relation, rows.column_names)} FROM {STAGED}"
+        f"SELECT {_selected(relation, rows)} FROM {STAGED}"
     )
     connection.unregister(STAGED)
 
@@ -158,11 +158,16 @@ def _listed(columns: Sequence[str]) -> str:
     return ", ".join(map(quoted, columns))
 
 
-def _selected(relation: Relation, columns: Sequence[str]) -> str:
+def _selected(relation: Relation, rows: pa.Table) -> str:
     """Return the columns; where batches of before and after a change meet, an ARRAY is NULL."""
-    repeated = {item.name for item in relation.fields if item.repeated}
+    empty = {
+        item.name
+        for item in relation.fields
+        if item.repeated and item.name in rows.column_names and rows.column(item.name).null_count
+    }
     return ", ".join(
-        f"coalesce({quoted(name)}, [])" if name in repeated else quoted(name) for name in columns
+        f"coalesce({quoted(name)}, [])" if name in empty else quoted(name)
+        for name in rows.column_names
     )
 
 
@@ -177,23 +182,38 @@ def _apply(
     changes = [change for batch in batches for change in batch.changes or ()]
     keys = zip(*(rows.column(name).to_pylist() for name in relation.key), strict=True)
     kept = winners(zip(keys, (sequence for _, sequence in changes), strict=True))
-    staged = (
-        rows.take(pa.array(kept, pa.int64()))
+    # The keys alone: to scan a table from outside costs DuckDB time for each of its columns.
+    staged = _staged(relation, rows, changes, kept)
+    bounds = _bounds(relation, staged)
+    connection.register(STAGED, staged)
+    known, beaten = _known(connection, relation, bounds, memory_seconds)
+    if beaten:
+        losing = set(beaten)
+        kept = [index for row, index in enumerate(kept) if row not in losing]
+        connection.unregister(STAGED)
+        connection.register(STAGED, _staged(relation, rows, changes, kept))
+    _replace(connection, relation, bounds, forget=known > len(beaten))
+    connection.unregister(STAGED)
+    written = [index for index in kept if changes[index][0] != DELETE]
+    if written:
+        _insert(connection, relation, _taken(rows, written))
+
+
+def _staged(
+    relation: Relation, rows: pa.Table, changes: Sequence[tuple[str, str]], kept: Sequence[int]
+) -> pa.Table:
+    """Return the keys of the rows at these places, with the kind and sequence of each change."""
+    return (
+        _taken(rows.select(relation.key), kept)
         .append_column("%kind", pa.array([changes[index][0] for index in kept], pa.string()))
         .append_column("%sequence", pa.array([changes[index][1] for index in kept], pa.string()))
         .append_column("%row", pa.array(range(len(kept)), pa.int64()))
     )
-    connection.register(STAGED, staged)
-    bounds = _bounds(relation, staged)
-    known, beaten = _known(connection, relation, bounds, memory_seconds)
-    if beaten:
-        losing = set(beaten)
-        staying = [row for row in range(staged.num_rows) if row not in losing]
-        staged = staged.take(pa.array(staying, pa.int64()))
-        connection.unregister(STAGED)
-        connection.register(STAGED, staged)
-    _replace(connection, relation, rows.column_names, bounds, forget=known > len(beaten))
-    connection.unregister(STAGED)
+
+
+def _taken(rows: pa.Table, places: Sequence[int]) -> pa.Table:
+    """Return the rows at these places, which ascend."""
+    return rows if len(places) == rows.num_rows else rows.take(pa.array(places, pa.int64()))
 
 
 def _same_key(relation: Relation, other: str) -> str:
@@ -231,11 +251,11 @@ def _known(
 def _replace(
     connection: duckdb.DuckDBPyConnection,
     relation: Relation,
-    columns: Sequence[str],
     bounds: Sequence[Any],
     *,
     forget: bool,
 ) -> None:
+    """Remove the rows with the staged keys, and remember what changes them."""
     if forget:
         connection.execute(
             f"DELETE FROM {relation.changes} c USING {STAGED} s WHERE {_same_key(relation, 'c')}",
@@ -247,9 +267,4 @@ def _replace(
     connection.execute(
         f'INSERT INTO {relation.changes} SELECT {_listed(relation.key)}, "%sequence", '
         f"CASE WHEN \"%kind\" = '{DELETE}' THEN now() END FROM {STAGED}"
-    )
-    connection.execute(
-        f"INSERT INTO {relation.sql} ({_listed(columns)}) "
-        f"SELECT {_selected(relation, columns)} FROM {STAGED} "
-        f"WHERE \"%kind\" <> '{DELETE}'"
     )

@@ -202,11 +202,13 @@ _PROTO_TYPES: Mapping[int, str] = {
 class Reader:
     """How one field of the messages is read into one column.
 
-    `convert` is None where values are taken as they are; `parts` are those of a RECORD.
+    `element` is the type of the column, or of one element of its ARRAYs; `convert` is None where
+    values are taken as they are; `parts` are those of a RECORD.
     """
 
     item: Field
     name: str
+    element: pa.DataType
     convert: Convert | None = None
     parts: Sequence["Reader"] = ()
 
@@ -255,7 +257,7 @@ class Reader:
     def _values_but(self, values: list[Any], absent: Sequence[int]) -> pa.Array:
         """Return the values, NULL where they are absent."""
         if len(absent) == len(values):
-            return pa.nulls(len(values), self.item.arrow_type())
+            return pa.nulls(len(values), self.element)
         if self.convert is not None:
             gone = set(absent)
             there = [place for place in range(len(values)) if place not in gone]
@@ -264,14 +266,14 @@ class Reader:
                 values[place] = value
         for place in absent:
             values[place] = None
-        return pa.array(values, self.item.element().arrow_type())
+        return pa.array(values, self.element)
 
     def _values(self, values: Sequence[Any]) -> pa.Array:
         if self.item.type == "RECORD":
             return self._structs(values)
         if self.convert is not None:
             values = self.convert(values)
-        return pa.array(values, self.item.element().arrow_type())
+        return pa.array(values, self.element)
 
     def _structs(self, messages: Sequence[Message]) -> pa.Array:
         read = {part.item.name: part.column(messages) for part in self.parts}
@@ -296,9 +298,10 @@ def _reader(item: Field, described: FieldDescriptor) -> Reader:
             f"field is {'' if described.is_repeated else 'not '}repeated, the BigQuery field's "
             f"mode is {item.mode}"
         )
+    element = item.element().arrow_type()
     if item.type == "RECORD":
-        return Reader(item, described.name, parts=_parts(item, described))
-    return Reader(item, described.name, _converter(item, described))
+        return Reader(item, described.name, element, parts=_parts(item, described))
+    return Reader(item, described.name, element, _converter(item, described))
 
 
 def _parts(item: Field, described: FieldDescriptor) -> Sequence[Reader]:
@@ -399,7 +402,8 @@ class Decoder:
 
     def _batch(self, rows: Sequence[bytes], now: int) -> Batch:
         messages = [self.message.FromString(row) for row in rows]
-        changes = [_change(message) for message in messages] if self.captures_changes else []
+        ordered = SEQUENCE in self.message.DESCRIPTOR.fields_by_name
+        changes = [_change(one, ordered=ordered) for one in messages if self.captures_changes]
         read = {reader.item.name: reader.column(messages) for reader in self.readers}
         columns = {
             item.name: read[item.name] if item.name in read else _absent(item, len(rows))
@@ -428,11 +432,11 @@ def _lenient(item: Field, key: Sequence[str]) -> Field:
     return item if item.name in key or not item.required else replace(item, mode="NULLABLE")
 
 
-def _change(message: Message) -> tuple[str, str]:
+def _change(message: Message, *, ordered: bool) -> tuple[str, str]:
     kind, sequence = getattr(message, CHANGE_TYPE), ""
     if kind not in (UPSERT, DELETE, INSERT, ""):
         raise BadValue(f"The given value is not a valid CHANGE_TYPE: {kind!r}")
-    if SEQUENCE in message.DESCRIPTOR.fields_by_name:
+    if ordered:
         sequence = getattr(message, SEQUENCE)
     try:
         return kind or INSERT, comparable(sequence)
