@@ -78,7 +78,7 @@ def test_tweets_and_what_is_none_go_to_their_topics() -> None:
 
 
 def test_a_batch_is_full_by_number_or_by_size() -> None:
-    many = list(batches(a_file(*(a_tweet(n) for n in range(1, 1202)))))
+    many = list(batches(a_file(*map(a_tweet, range(1, 2 * MAX_EVENTS + 202)))))
     large = list(batches(a_file(*(a_tweet(n, MAX_BYTES // 3 + 1) for n in range(1, 8)))))
 
     assert [len(batch.raw) for batch in many] == [MAX_EVENTS, MAX_EVENTS, 201]
@@ -88,7 +88,7 @@ def test_a_batch_is_full_by_number_or_by_size() -> None:
 def test_a_mark_never_goes_before_its_line() -> None:
     steps: list[Step] = []
     for page in range(3):
-        steps += [*map(a_tweet, range(400)), Mark("f", page + 1)]
+        steps += [*map(a_tweet, range(MAX_EVENTS - 100)), Mark("f", page + 1)]
     marks = [batch.marks for batch in batches(iter(steps))]
 
     assert marks == [[Mark("f", 1)], [Mark("f", 2)], [Mark("f", 3)]]
@@ -105,9 +105,14 @@ def test_a_line_is_confirmed_after_it_was_published() -> None:
     raw = Broker(lambda events: journal.append(f"published {len(events)}"))
     pump = Pump(raw, InMemoryTopic(), stop=threading.Event(), in_flight=1)
 
-    pump.run(ListSource(a_file(*(a_tweet(n) for n in range(1, 701))), journal))
+    pump.run(ListSource(a_file(*map(a_tweet, range(1, MAX_EVENTS + 201))), journal))
 
-    assert journal == ["published 500", "confirmed 499", "published 200", "confirmed 700 all"]
+    assert journal == [
+        f"published {MAX_EVENTS}",
+        f"confirmed {MAX_EVENTS - 1}",
+        "published 200",
+        f"confirmed {MAX_EVENTS + 200} all",
+    ]
 
 
 def test_lines_are_confirmed_in_order_however_batches_finish() -> None:
@@ -119,10 +124,11 @@ def test_lines_are_confirmed_in_order_however_batches_finish() -> None:
         else:
             second.set()
 
-    source = ListSource(a_file(*(a_tweet(n) for n in range(1, 1001))))
+    source = ListSource(a_file(*map(a_tweet, range(1, 2 * MAX_EVENTS + 1))))
     Pump(Broker(first_waits), InMemoryTopic(), stop=threading.Event()).run(source)
 
-    assert source.journal == ["confirmed 499", "confirmed 999", "confirmed 1000 all"]
+    ends = (f"{MAX_EVENTS - 1}", f"{2 * MAX_EVENTS - 1}", f"{2 * MAX_EVENTS} all")
+    assert source.journal == [f"confirmed {end}" for end in ends]
 
 
 def test_while_the_broker_is_away_nothing_is_confirmed_and_little_is_read() -> None:

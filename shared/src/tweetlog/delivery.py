@@ -23,6 +23,8 @@ CONTENT_TYPE = "content-type"
 STRUCTURED = "application/cloudevents+json"
 # A Pub/Sub message has at most 10 MB, attributes included (Pub/Sub quotas).
 MAX_MESSAGE_BYTES = 10_000_000
+# ... and at most 100 of them, with names of 256 bytes and values of 1,024 (the same page).
+_MOST_ATTRIBUTE_BYTES = 100 * (256 + 1_024)
 
 _METADATA = "x-goog-pubsub-"
 
@@ -50,11 +52,16 @@ def encode(event: Envelope) -> tuple[bytes, dict[str, str]]:
         InvalidEvent: if the message would be larger than Pub/Sub takes.
     """
     attributes = message_attributes(event)
+    if len(event.data) > MAX_MESSAGE_BYTES - _MOST_ATTRIBUTE_BYTES:
+        _check_size(event, attributes)
+    return event.data, attributes
+
+
+def _check_size(event: Envelope, attributes: Mapping[str, str]) -> None:
     size = len(event.data) + sum(len(k) + len(v) for k, v in attributes.items())
     if size > MAX_MESSAGE_BYTES:
         msg = f"{event.id}: {size:,} bytes; a message has at most {MAX_MESSAGE_BYTES:,}"
         raise InvalidEvent(msg, reason_class="too_large")
-    return event.data, attributes
 
 
 def message_attributes(event: Envelope) -> dict[str, str]:

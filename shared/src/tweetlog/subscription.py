@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from google.api_core import exceptions
 from google.cloud import pubsub_v1
@@ -58,7 +59,7 @@ def pull(
     receive: Receive,
     *,
     stop: threading.Event,
-    batch: int = 500,
+    batch: int = 1_000,
     lease_seconds: int = 60,
 ) -> None:
     """Hand batches of messages to `receive` until `stop` is set.
@@ -106,10 +107,16 @@ def _pulled(received: pubsub_v1.types.ReceivedMessage) -> Pulled:
         data=message.data,
         attributes=dict(message.attributes),
         message_id=message.message_id,
-        publish_time=message.publish_time.ToDatetime(UTC),
+        publish_time=_moment(message.publish_time.seconds, message.publish_time.nanos),
         ack_id=received.ack_id,
         attempt=received.delivery_attempt or None,
     )
+
+
+@lru_cache(maxsize=1_000)
+def _moment(seconds: int, nanos: int) -> datetime:
+    """Return a Timestamp; remembered, since what was published together has one moment."""
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanos // 1_000)
 
 
 def _handle(

@@ -23,7 +23,7 @@ from tweetlog.topic import Topic
 log = logging.getLogger(__name__)
 
 # Within what the Pub/Sub client sends as one request (1,000 messages, 10 MB).
-MAX_EVENTS = 500
+MAX_EVENTS = 1_000
 MAX_BYTES = 4_000_000
 IN_FLIGHT = 4
 
