@@ -102,6 +102,11 @@ def test_only_the_beginning_of_a_long_text_is_read() -> None:
     assert len(clean("der Zug ist weg " * 2_000)) <= 600
 
 
+@pytest.mark.parametrize("refused", "\x00\x0c\x7f\x9f\ud83d\ufdd0\ufffd\ufffe\U0010ffff")
+def test_a_character_that_the_quick_model_refuses_is_a_space(refused: str) -> None:
+    assert clean(f"der{refused}zug") == "der zug"
+
+
 def test_the_careful_model_says_what_its_source_says() -> None:
     source = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     source.set_languages(LANGUAGES & set(source.nb_classes) | {"zxx"})

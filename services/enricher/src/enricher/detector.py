@@ -35,6 +35,8 @@ _NONCHARACTERS = "".join(f"{chr(end - 1)}-{chr(end)}" for end in range(0xFFFF, 0
 _UNREADABLE = re.compile(
     rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffd{_NONCHARACTERS}]"
 )
+# The only one of them that is printable; most texts are, and to ask costs next to nothing.
+_PRINTABLE = "\ufffd"
 _HASHTAG = re.compile(r"[#\uff03]\w++")
 _RUN = re.compile(r"(.)\1\1++")
 # Laughter is the same in every language that has it, and the models take it for one of them.
@@ -84,11 +86,14 @@ def clean(text: str) -> str:
     for sign, noise in _NOISES:
         if sign in plain:
             plain = noise.sub(" ", plain)
-    plain = _UNREADABLE.sub(" ", plain)
+    if not plain.isprintable() or _PRINTABLE in plain:
+        plain = _UNREADABLE.sub(" ", plain)
     if ("#" in plain or "\uff03" in plain) and not _has_letter(_HASHTAG.sub(" ", plain)):
         return ""
     plain = plain.replace("#", "").replace("\uff03", "").replace("_", " ")
-    plain = _RUN.sub(r"\1\1", plain).lower()
+    if _RUN.search(plain):
+        plain = _RUN.sub(r"\1\1", plain)
+    plain = plain.lower()
     if _SOUNDS_LIKE_LAUGHTER.search(plain):
         plain = _LAUGHTER.sub(" ", plain)
     return plain if _has_letter(plain) else ""
