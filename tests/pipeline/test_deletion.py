@@ -25,6 +25,9 @@ from x_client import Lab
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
+# How many tweets are deleted during a replay; `DELETIONS=1000 python -m pytest ...` for the whole
+# size.
+DELETIONS = int(os.environ.get("DELETIONS", "40"))
 BASE = 1700000000000000000
 HERE = {"coordinates": {"type": "Point", "coordinates": [16.37, 48.21]}}
 
@@ -237,11 +240,9 @@ def test_verify_accounts_for_everything(site: Site) -> None:
 def test_what_is_deleted_in_the_middle_of_a_replay_does_not_come_back(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`DELETIONS=1000 python -m pytest ...` for the whole size."""
-    count = int(os.environ.get("DELETIONS", "40"))
-    raws = [received(1000 + n) for n in range(2 * count)]
+    raws = [received(1000 + n) for n in range(2 * DELETIONS)]
     published(site, "tweets-raw", raws)
-    gone = [raw.id for raw in raws[:count]]
+    gone = [raw.id for raw in raws[:DELETIONS]]
     again = [carrying(raw.extended(replayid="r1"), "tweets-raw-replay") for raw in raws]
     site.start(REPLAY)
     with Publisher(site.project) as publisher:
@@ -257,15 +258,15 @@ def test_what_is_deleted_in_the_middle_of_a_replay_does_not_come_back(
         rows(site, "SELECT tweet_id FROM tweets UNION DISTINCT SELECT tweet_id FROM v_tweets")
     )
     assert not shown & set(gone)
-    assert {raw.id for raw in raws[count:]} <= shown
+    assert {raw.id for raw in raws[DELETIONS:]} <= shown
     logged = rows(site, "SELECT data FROM raw_events WHERE data IS NOT NULL")
     assert not [text for text in logged if json.loads(text).get("data", {}).get("id") in gone]
     capsys.readouterr()
     assert command(site, "delete", "--certificate", "--format", "json") == 0
     certified = json.loads(capsys.readouterr().out)
-    (batch,) = [one["batch"] for one in certified["batches"] if one["ids"] == count]
+    (batch,) = [one["batch"] for one in certified["batches"] if one["ids"] == DELETIONS]
     removed = [one for one in certified["removed"] if one["batch"] == batch]
-    assert [(one["place"], one["items"]) for one in removed] == [("raw_events: whole", count)]
+    assert [(one["place"], one["items"]) for one in removed] == [("raw_events: whole", DELETIONS)]
 
     assert command(site, "replay", "--rate", "0") == 0
 
@@ -290,7 +291,8 @@ def test_a_compliance_round_does_what_x_says(
         monkeypatch.setenv("TWEETLOG_X_BEARER_TOKEN", up.token)
         monkeypatch.delenv("TWEETLOG_X_BEARER_TOKEN_FILE", raising=False)
 
-        assert command(site, "compliance", "run", "--poll", "0", "--ids-a-job", "6") == 0
+        a_job = str(DELETIONS // 6)
+        assert command(site, "compliance", "run", "--poll", "0", "--ids-a-job", a_job) == 0
 
     said = capsys.readouterr()
     assert "1 deleted" in said.out
