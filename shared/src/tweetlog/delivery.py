@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import orjson
 
-from tweetlog.envelope import Envelope, from_attributes
+from tweetlog.envelope import MAX_VALUE_BYTES, Envelope, from_attributes
 from tweetlog.errors import InvalidEvent, Unreadable
 
 PREFIX = "ce-"
@@ -23,8 +23,9 @@ CONTENT_TYPE = "content-type"
 STRUCTURED = "application/cloudevents+json"
 # A Pub/Sub message has at most 10 MB, attributes included (Pub/Sub quotas).
 MAX_MESSAGE_BYTES = 10_000_000
-# ... and at most 100 of them, with names of 256 bytes and values of 1,024 (the same page).
-_MOST_ATTRIBUTE_BYTES = 100 * (256 + 1_024)
+# An attribute's most: `ce-`, a name of 20 characters and a value, as an envelope takes them.
+_ATTRIBUTE_BYTES = 23 + MAX_VALUE_BYTES
+_CORE_ATTRIBUTES = 8
 
 _METADATA = "x-goog-pubsub-"
 
@@ -51,13 +52,16 @@ def encode(event: Envelope) -> tuple[bytes, dict[str, str]]:
     Raises:
         InvalidEvent: if the message would be larger than Pub/Sub takes.
     """
+    check_size(event)
+    return event.data, message_attributes(event)
+
+
+def check_size(event: Envelope) -> None:
+    """Raise InvalidEvent if the message would be larger than Pub/Sub takes; cheap if it is not."""
+    most = (_CORE_ATTRIBUTES + len(event.extensions)) * _ATTRIBUTE_BYTES
+    if len(event.data) + most <= MAX_MESSAGE_BYTES:
+        return
     attributes = message_attributes(event)
-    if len(event.data) > MAX_MESSAGE_BYTES - _MOST_ATTRIBUTE_BYTES:
-        _check_size(event, attributes)
-    return event.data, attributes
-
-
-def _check_size(event: Envelope, attributes: Mapping[str, str]) -> None:
     size = len(event.data) + sum(len(k) + len(v) for k, v in attributes.items())
     if size > MAX_MESSAGE_BYTES:
         msg = f"{event.id}: {size:,} bytes; a message has at most {MAX_MESSAGE_BYTES:,}"

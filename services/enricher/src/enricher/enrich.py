@@ -13,7 +13,7 @@ import orjson
 from enricher import enrichments
 from enricher.post import Post, read, string
 from tweetlog import events
-from tweetlog.delivery import MAX_MESSAGE_BYTES, encode
+from tweetlog.delivery import check_size
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 
@@ -29,9 +29,6 @@ CORE_VERSION = 1
 ENRICHER_VERSION = 2 * (CORE_VERSION + sum(one.version for one in ENRICHMENTS)) - (
     0 if all(one.complete for one in ENRICHMENTS) else 1
 )
-
-# What a message has room for beside the attributes of an event, which have far less than this.
-_SURELY_FITS = MAX_MESSAGE_BYTES - 100_000
 
 
 def enrich(raw: Envelope) -> Envelope:
@@ -103,12 +100,8 @@ def _event(draft: _Draft) -> Envelope | InvalidEvent:
     # Spliced, not parsed and written again: what X sent stays as X sent it.
     data = orjson.dumps(row)[:-1] + b',"raw":' + raw.data + b"}"
     event = events.enriched(raw, data, version=ENRICHER_VERSION)
-    return event if len(data) < _SURELY_FITS else _if_it_fits(event)
-
-
-def _if_it_fits(event: Envelope) -> Envelope | InvalidEvent:
     try:
-        encode(event)
+        check_size(event)
     except InvalidEvent as reason:
         return reason
     return event

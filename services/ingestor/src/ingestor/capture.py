@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tweetlog import events
-from tweetlog.delivery import MAX_MESSAGE_BYTES, encode
+from tweetlog.delivery import check_size
 from tweetlog.envelope import Envelope
 from tweetlog.errors import InvalidEvent
 from tweetlog.rejection import rejected, unparsed
@@ -17,9 +17,6 @@ from tweetlog.rejection import rejected, unparsed
 STAGE = "ingest"
 #: Where something was read: file, line, item. Part of what makes a dead letter the same one.
 Origin = Mapping[str, str | int]
-
-# Attributes take far less than this, so only what is larger is encoded to see whether it fits.
-_CERTAINLY_FITS = MAX_MESSAGE_BYTES - 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +97,8 @@ def event(captured: Captured | Stated) -> Envelope:
     received = events.received(
         captured.id, captured.payload, time=captured.time, receivedtime=captured.receivedtime
     )
-    if len(captured.payload) <= _CERTAINLY_FITS:
-        return received
-    return _if_it_fits(received, captured.origin)
-
-
-def _if_it_fits(received: Envelope, origin: Origin) -> Envelope:
     try:
-        encode(received)
+        check_size(received)
     except InvalidEvent as reason:
-        return rejected(received, reason, stage=STAGE, origin=origin)
+        return rejected(received, reason, stage=STAGE, origin=captured.origin)
     return received
