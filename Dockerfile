@@ -26,13 +26,14 @@ FROM package-${SERVICE} AS package
 
 FROM ${BASE} AS build
 WORKDIR /build
+ENV PIP_CACHE_DIR=/var/cache/pip
 # Two environments: one to build with, and the one that the image gets, which has no pip.
 RUN python3 -m venv tools && python3 -m venv --without-pip /venv
 COPY requirements.lock deploy/lock_part.py ./
 COPY --from=package /package/pyproject.toml ./
 # The service's part of the lock and nothing else, every file checked against its hash, none of
 # them compiled here. This changes seldom, and stands in a layer of its own.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     name=$(sed -n 's/^name = "\(.*\)"$/\1/p' pyproject.toml) && \
     python3 lock_part.py requirements.lock hatchling > tools.txt && \
     python3 lock_part.py requirements.lock tweetlog "$name" > part.txt && \
