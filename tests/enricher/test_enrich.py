@@ -191,6 +191,13 @@ def test_one_invalid_event_leaves_the_rest_of_its_batch_alone() -> None:
     assert isinstance(second, InvalidEvent)
 
 
+def test_an_invalid_event_keeps_nothing_of_its_batch_in_memory() -> None:
+    (nonsense,) = enrich_all([raw(b"?")])
+    assert isinstance(nonsense, InvalidEvent)
+    assert nonsense.__traceback__ is None
+    assert nonsense.__context__ is None
+
+
 def test_the_order_of_the_enrichments_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     before = row(enrich(a_raw_tweet(text="#a @b $c http://d.e")))
     shuffled = list(module._SINGLY)  # noqa: SLF001 - the order is all that is shuffled

@@ -8,6 +8,7 @@ TweetlogError
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 
 class TweetlogError(Exception):
@@ -24,6 +25,15 @@ class InvalidEvent(TweetlogError):  # noqa: N818 - named for what is true of the
     def __init__(self, reason: str, *, reason_class: str = "invalid_event") -> None:
         super().__init__(reason)
         self.reason_class = reason_class
+
+    def bare(self) -> Self:
+        """Return it as a value to keep: without the frames that it was raised through.
+
+        They hold everything that was in hand there, a whole batch, which hold the error in turn:
+        nothing of it would be freed until the garbage collector comes by.
+        """
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 class Unreadable(InvalidEvent):

@@ -62,7 +62,7 @@ def _draft(raw: Envelope) -> _Draft | InvalidEvent:
     try:
         post = read(raw.json())
     except InvalidEvent as reason:
-        return reason
+        return reason.bare()
     columns: dict[str, object] = {}
     for single in _SINGLY:
         columns |= single(post)
@@ -103,7 +103,7 @@ def _event(draft: _Draft) -> Envelope | InvalidEvent:
     try:
         check_size(event)
     except InvalidEvent as reason:
-        return reason
+        return reason.bare()
     return event
 
 

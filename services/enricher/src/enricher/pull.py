@@ -141,4 +141,4 @@ def _delivery(message: Pulled) -> Delivery | Unreadable:
             attempt=message.attempt,
         )
     except Unreadable as reason:
-        return reason
+        return reason.bare()

@@ -57,7 +57,7 @@ def _delivery(request: flask.Request) -> Delivery | Unreadable:
     try:
         return from_push(dict(request.headers), request.get_data(cache=False))
     except Unreadable as reason:
-        return reason
+        return reason.bare()
 
 
 _LOCK = threading.Lock()
