@@ -11,6 +11,7 @@ from pathlib import Path
 from tweetlog_local.bigquery.errors import StartError
 from tweetlog_local.bigquery.settings import DELETE_MEMORY_SECONDS, Settings
 from tweetlog_local.bigquery.streaming_buffer import BUFFER_SECONDS
+from tweetlog_local.collector import collect_rarely
 
 WATCH_SECONDS = 1
 EXAMPLE = """example:
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
             sys.stdout.write(json.dumps(ready) + "\n")
             sys.stdout.flush()
+            collect_rarely()
             _wait(stops, parent if given.with_parent else None)
     except StartError as error:
         sys.stderr.write(f"tweetlog_local.bigquery: {error}\n")

@@ -31,7 +31,7 @@ def comparable(number: str) -> str:
         return ""
     if not VALID.match(number):
         raise InvalidSequence(number)
-    return "/".join(section.upper().rjust(SECTION, "0") for section in number.split("/"))
+    return "/".join([section.zfill(SECTION) for section in number.upper().split("/")])
 
 
 def winners(changes: Iterable[tuple[Hashable, str]]) -> Sequence[int]:

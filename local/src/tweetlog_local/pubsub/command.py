@@ -2,19 +2,17 @@
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import signal
 import sys
 from pathlib import Path
 
+from tweetlog_local.collector import collect_rarely
 from tweetlog_local.pubsub.log import DataDirError
 from tweetlog_local.pubsub.server import Ports, Settings, SettingsError, serving
 
 PARENT_POLL = 0.5  # seconds
-# A request is some thousand objects, and the default is to look at all of them every 700.
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 EXAMPLE = """example:
   python -m tweetlog_local.pubsub --data-dir .tweetlog/pubsub
@@ -58,18 +56,12 @@ async def _serve(settings: Settings, *, with_parent: bool) -> int:
         loop.add_signal_handler(number, stop.set)
     watcher = asyncio.create_task(_stop_with_parent(stop)) if with_parent else None
     async with serving(settings) as ports:
-        _collect_rarely()
+        collect_rarely()
         _announce(settings, ports)
         await stop.wait()
     if watcher is not None:
         watcher.cancel()
     return 1 if failures else 0
-
-
-def _collect_rarely() -> None:
-    """Let the garbage collector look rarely: messages have no cycles and are freed without it."""
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 async def _stop_with_parent(stop: asyncio.Event) -> None:
