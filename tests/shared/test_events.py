@@ -95,6 +95,14 @@ def test_any_id_has_a_time_or_none(number: int) -> None:
     assert moment is None or moment.tzinfo is UTC
 
 
+# Not a day from either end of the calendar, where no other time zone fits.
+@given(st.datetimes(timezones=st.timezones()).filter(lambda moment: 1 < moment.year < 9999))
+def test_a_time_is_written_as_x_writes_it(moment: datetime) -> None:
+    written = events.rfc3339(moment)
+    there = moment.astimezone(UTC)
+    assert written == there.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def test_statements_about_one_hole_have_its_start_in_common() -> None:
     def at(hour: int, revision: int, start: int = 0) -> Envelope:
         return events.gap(
