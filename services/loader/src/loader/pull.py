@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # A batch is some 50,000 dicts and lists without cycles, all alive until it is done: by default
 # Python would look through them every 700, a sixth of what it takes to make rows of them.
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _PATIENCE_SECONDS = 1.0
 
 
