@@ -100,6 +100,10 @@ class Subscriber:
         limit = min(request.max_messages, MAX_PULL)
         patience = 0.0 if request.return_immediately else _patience(context.time_remaining())
         deliveries = await self._first(subscription, limit, self._broker.clock() + patience)
+        if context.time_remaining() == 0.0:
+            # Too late for a caller who has given up: nobody would see them until their deadline.
+            self._broker.hand_back(subscription, [each.ack_id for each in deliveries])
+            deliveries = []
         response = PullResponse()
         fill(response.received_messages, deliveries, subscription)
         return response
