@@ -25,7 +25,7 @@ class Caller:
 
 
 def pulled(house: House, caller: Caller) -> list[bytes]:
-    """Return the data of the messages that the caller is given."""
+    """Return the messages that the caller is given, as their bytes."""
     consumers = Consumers(house.broker, {})
 
     async def pull() -> Any:
