@@ -148,7 +148,7 @@ def test_a_quoted_name_is_one_name_whatever_it_holds(name: str) -> None:
     assert text[1:-1].replace('""', "") == name.replace('"', "")
 
 
-@given(value=st.text(alphabet=st.characters(exclude_characters="\0"), max_size=20))
+@given(value=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
 def test_a_literal_is_read_back_as_it_was(value: str) -> None:
     assert duckdb.execute(f"SELECT {literal(value)}").fetchall() == [(value,)]
 
