@@ -248,14 +248,6 @@ def test_other_streams_than_the_default_are_refused(plain: Stream) -> None:
         )
 
 
-def test_arrow_rows_are_refused(plain: Stream) -> None:
-    data = types.AppendRowsRequest.ArrowData(rows=types.ArrowRecordBatch(row_count=1))
-    request = types.AppendRowsRequest(write_stream=plain.name, arrow_rows=data)
-
-    with pytest.raises(exceptions.MethodNotImplemented, match="protobuf"):
-        plain.send([request])
-
-
 def test_a_request_of_more_than_20_megabytes_is_refused(plain: Stream) -> None:
     with pytest.raises(exceptions.InvalidArgument, match="too large"):
         plain.append([{"id": 1, "v": "x" * 20_971_520}])

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.bigquery.clients import descriptor
-from tweetlog_local.bigquery.rows import Batch, Decoder, SchemaMismatch, message_class
+from tweetlog_local.bigquery.batch import Batch, SchemaMismatch
+from tweetlog_local.bigquery.rows import Decoder, message_class
 from tweetlog_local.bigquery.schema import Field
 
 NOW = 1_780_000_000_000_000

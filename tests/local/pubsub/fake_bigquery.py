@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryWrite"
 Column = types.TableFieldSchema.Type
@@ -51,13 +51,13 @@ class FakeBigQuery:
         return types.WriteStream.pb()(name=request.name, table_schema={"fields": fields})
 
     def append_rows(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
-        row_class: Any = None
+        schema: Any = None
         for request in requests:
             self.streams.add(request.write_stream)
-            if request.proto_rows.HasField("writer_schema"):
-                row_class = _row_class(request.proto_rows.writer_schema.proto_descriptor)
-            rows = [_row(row_class, data) for data in request.proto_rows.rows.serialized_rows]
-            yield self._judged(rows, context)
+            if request.arrow_rows.HasField("writer_schema"):
+                schema = request.arrow_rows.writer_schema.serialized_schema
+            rows = request.arrow_rows.rows.serialized_record_batch
+            yield self._judged(_read(rows, schema), context)
 
     def _judged(self, rows: Rows, context: Any) -> Any:
         with self.lock:
@@ -70,15 +70,11 @@ class FakeBigQuery:
         return answer
 
 
-def _row_class(descriptor: Any) -> Any:
-    pool = descriptor_pool.DescriptorPool()
-    file = descriptor_pb2.FileDescriptorProto(name="f", syntax="proto2", message_type=[descriptor])
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(descriptor.name))
-
-
-def _row(row_class: Any, data: bytes) -> dict[str, Any]:
-    return {field.name: value for field, value in row_class.FromString(data).ListFields()}
+def _read(rows: bytes, schema: bytes) -> Rows:
+    found: Rows = pa.ipc.read_record_batch(
+        rows, pa.ipc.read_schema(pa.py_buffer(schema))
+    ).to_pylist()
+    return found
 
 
 @contextmanager

@@ -16,11 +16,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tweetlog_local.bigquery.batch import Batch
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.change_data_capture import DELETE, winners
 from tweetlog_local.bigquery.errors import ApiError, NotFound
 from tweetlog_local.bigquery.names import TableName
-from tweetlog_local.bigquery.rows import Batch
 from tweetlog_local.bigquery.schema import quoted
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Warehouse

@@ -12,11 +12,13 @@ import grpc
 
 from tweetlog_local.bigquery import write_messages as messages
 from tweetlog_local.bigquery.appends import Appender
+from tweetlog_local.bigquery.arrow_rows import ArrowDecoder
+from tweetlog_local.bigquery.batch import Batch, RowError, SchemaMismatch
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import ApiError
 from tweetlog_local.bigquery.faults import BEFORE, STALL, Faults, Rule, fault_name
 from tweetlog_local.bigquery.names import TableName
-from tweetlog_local.bigquery.rows import Batch, Decoder, RowError, SchemaMismatch, mixed
+from tweetlog_local.bigquery.rows import Decoder, mixed
 from tweetlog_local.bigquery.schema import Field
 from tweetlog_local.bigquery.stats import Stats
 from tweetlog_local.bigquery.warehouse import Warehouse
@@ -43,6 +45,20 @@ class RpcError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class WriterSchema:
+    """How the rows of a stream are written: a message's descriptor, or an Arrow schema."""
+
+    serialized: bytes
+    arrow: bool
+
+    def decoder(self, relation: Relation) -> Decoder | ArrowDecoder:
+        """Return what reads such rows for a table, or say why they do not fit it."""
+        if self.arrow:
+            return ArrowDecoder.of(self.serialized, relation.fields, relation.partition)
+        return Decoder.of(self.serialized, relation.fields, relation.key, relation.partition)
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
     """What a connection knows about one stream that it writes to.
 
@@ -50,9 +66,9 @@ class Writer:
     """
 
     table: TableName
-    descriptor: bytes
+    schema: WriterSchema
     fields: tuple[Field, ...]
-    decoder: Decoder
+    decoder: Decoder | ArrowDecoder
     changing: bool | None = None
 
 
@@ -75,7 +91,7 @@ class Connection:
         self._appender = appender
         self._stats = stats
         self._faults = faults
-        self._descriptors: dict[str, bytes] = {}
+        self._schemas: dict[str, WriterSchema] = {}
         self._writers: dict[str, Writer] = {}
         self._latest = ""
         self.table = ""
@@ -85,9 +101,9 @@ class Connection:
         _check_request(request)
         stream = self._latest = request.write_stream or self._latest
         self.table = fault_name(stream_table(stream))
-        if descriptor := request.proto_rows.writer_schema.proto_descriptor:
+        if schema := _schema(request):
             # Whatever becomes of this request, the ones behind it count on its schema.
-            self._descriptors[stream] = descriptor
+            self._schemas[stream] = schema
         fault = self._faults.append(self.table, request.ByteSize())
         if fault is not None and fault.when == BEFORE and fault.kind != STALL:
             return Pending(messages.AppendRowsResponse(write_stream=stream), fault=fault)
@@ -99,11 +115,12 @@ class Connection:
     def _append(self, stream: str, request: Any) -> Pending:
         relation = self._relation(stream)
         _check_defaults(relation, request)
-        writer, grown = self._writer(stream, relation)
-        rows = request.proto_rows.rows.serialized_rows
+        arrow = request.HasField("arrow_rows")
+        writer, grown = self._writer(stream, relation, arrow=arrow)
+        rows = _rows(request, arrow=arrow)
         batch = writer.decoder.decode(rows, time.time_ns() // 1000)
         errors = [*batch.errors] or _mixture(writer, batch)
-        refused = self._faults.refused_rows(self.table, partial(_chosen, writer, rows))
+        refused = self._faults.refused_rows(self.table, partial(_chosen, writer.decoder, rows))
         errors += [RowError(index, refused[index]) for index in sorted(refused)]
         if errors:
             self._stats.refused(relation.name)
@@ -112,7 +129,7 @@ class Connection:
         response.append_result.SetInParent()
         if grown:
             response.updated_schema.CopyFrom(schema_message(relation.fields))
-        if not rows:
+        if not batch.columns.num_rows:
             return Pending(response)
         self._writers[stream] = replace(writer, changing=batch.changes is not None)
         return Pending(response, self._appender.submit(relation.name, batch))
@@ -130,17 +147,16 @@ class Connection:
             return replace(relation, fields=known)
         return relation
 
-    def _writer(self, stream: str, relation: Relation) -> tuple[Writer, bool]:
+    def _writer(self, stream: str, relation: Relation, *, arrow: bool) -> tuple[Writer, bool]:
         """Return the stream's writer, and whether the table grew since it was last used."""
-        known, descriptor = self._writers.get(stream), self._descriptors.get(stream)
-        if descriptor is None:
+        known, schema = self._writers.get(stream), self._schemas.get(stream)
+        if schema is None or schema.arrow != arrow:
             raise _invalid(
                 "Schema is missing: the first request of a connection carries its writer_schema"
             )
-        if known is not None and (known.fields, known.descriptor) == (relation.fields, descriptor):
+        if known is not None and (known.fields, known.schema) == (relation.fields, schema):
             return known, False
-        decoder = Decoder.of(descriptor, relation.fields, relation.key, relation.partition)
-        writer = Writer(relation.name, descriptor, relation.fields, decoder)
+        writer = Writer(relation.name, schema, relation.fields, schema.decoder(relation))
         self._writers[stream] = writer
         return writer, known is not None and len(known.fields) < len(relation.fields)
 
@@ -168,11 +184,6 @@ def _check_request(request: Any) -> None:
         raise _invalid(f"AppendRows request too large: {size} limit {MAX_REQUEST}")
     if request.HasField("offset"):
         raise _invalid("Offset can not be set on the default stream.")
-    if request.HasField("arrow_rows"):
-        raise RpcError(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "Arrow rows are not supported by the embedded BigQuery: send protobuf rows",
-        )
 
 
 def _check_defaults(relation: Relation, request: Any) -> None:
@@ -193,11 +204,26 @@ def _mixture(writer: Writer, batch: Batch) -> list[RowError]:
     return [RowError(index, "The given value is not a valid CHANGE_TYPE") for index in range(count)]
 
 
-def _chosen(writer: Writer, rows: Sequence[bytes], rule: Rule) -> list[int]:
+def _schema(request: Any) -> WriterSchema | None:
+    """Return the schema that a request carries, if it carries one."""
+    if descriptor := request.proto_rows.writer_schema.proto_descriptor:
+        return WriterSchema(descriptor, arrow=False)
+    if serialized := request.arrow_rows.writer_schema.serialized_schema:
+        return WriterSchema(serialized, arrow=True)
+    return None
+
+
+def _rows(request: Any, *, arrow: bool) -> Any:
+    """Return the rows as their decoder takes them: messages one by one, or a record batch."""
+    if arrow:
+        return request.arrow_rows.rows.serialized_record_batch
+    return request.proto_rows.rows.serialized_rows
+
+
+def _chosen(decoder: Decoder | ArrowDecoder, rows: Any, rule: Rule) -> list[int]:
     """Return the rows that a rule names."""
-    chosen = {index for index in rule.indexes if index < len(rows)}
-    for index, data in enumerate(rows if rule.column else ()):
-        value = getattr(writer.decoder.message.FromString(data), rule.column, None)
+    chosen = {index for index in rule.indexes if index < decoder.count(rows)}
+    for index, value in enumerate(decoder.values(rows, rule.column) if rule.column else ()):
         if str(value) == rule.value:
             chosen.add(index)
     return sorted(chosen)

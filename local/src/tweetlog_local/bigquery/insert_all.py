@@ -19,11 +19,11 @@ import orjson
 import pyarrow as pa
 
 from tweetlog_local.bigquery.appends import Appender
+from tweetlog_local.bigquery.batch import EPOCH, INT64_RANGE, Batch
 from tweetlog_local.bigquery.catalog import Relation
 from tweetlog_local.bigquery.errors import Invalid
 from tweetlog_local.bigquery.faults import Faults, Rule, fault_name
 from tweetlog_local.bigquery.names import TableName
-from tweetlog_local.bigquery.rows import EPOCH, INT64_RANGE, Batch
 from tweetlog_local.bigquery.schema import Field
 
 # BigQuery remembers an insertId for about a minute, and takes up to 50,000 rows.

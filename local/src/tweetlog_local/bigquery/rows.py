@@ -13,12 +13,25 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
-import orjson
 import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from tweetlog_local.bigquery.batch import (
+    DATE_RANGE,
+    EPOCH,
+    INT64_RANGE,
+    TIMESTAMP_RANGE,
+    BadValue,
+    Batch,
+    RowError,
+    SchemaMismatch,
+    check_partition,
+    check_required,
+    empty_column,
+    normal_json,
+)
 from tweetlog_local.bigquery.change_data_capture import (
     CHANGE_TYPE,
     DELETE,
@@ -31,48 +44,7 @@ from tweetlog_local.bigquery.change_data_capture import (
 )
 from tweetlog_local.bigquery.schema import Field
 
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 EPOCH_DAY = dt.date(1970, 1, 1)
-# 0001-01-01 to 9999-12-31 23:59:59.999999, the range of BigQuery's TIMESTAMP and DATE.
-TIMESTAMP_RANGE = (-62_135_596_800_000_000, 253_402_300_799_999_999)
-DATE_RANGE = (-719_162, 2_932_896)
-INT64_RANGE = (-(2**63), 2**63 - 1)
-DAY_MICROS = 86_400_000_000
-
-
-class BadValue(Exception):  # noqa: N818 (named for what is true)
-    """A value that its column cannot hold."""
-
-
-class SchemaMismatch(Exception):  # noqa: N818 (named for what is true)
-    """The writer's message does not fit the table."""
-
-    def __init__(self, message: str, *, extra: bool = False) -> None:
-        super().__init__(message)
-        self.extra = extra
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """Why one row of a request cannot be written."""
-
-    index: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The rows of a request: their columns, what each changes, and what is wrong with them.
-
-    `changes` are (UPSERT or DELETE, comparable sequence) by row; None for plain rows.
-    """
-
-    columns: pa.Table
-    changes: Sequence[tuple[str, str]] | None
-    errors: Sequence[RowError] = ()
-    size: int = 0
-
-
 #: Makes the values of a field those of a column.
 Convert = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -89,13 +61,6 @@ def _ranged(low: int, high: int, what: str) -> Convert:
         return values
 
     return convert
-
-
-def _json(value: str) -> str:
-    try:
-        return orjson.dumps(orjson.loads(value)).decode()
-    except orjson.JSONDecodeError as error:
-        raise BadValue(f"Invalid JSON string: {error}") from None
 
 
 def _utf8(value: bytes) -> str:
@@ -157,7 +122,7 @@ _INTEGER_COLUMNS: Mapping[str, Convert | None] = {
 }
 _TEXT_COLUMNS: Mapping[str, Convert | None] = {
     "STRING": None,
-    "JSON": _each(_json),
+    "JSON": _each(normal_json),
     "BYTES": _each(str.encode),
     "TIMESTAMP": _parsed(_instant, "timestamp"),
     "DATE": _parsed(_day, "date"),
@@ -192,6 +157,7 @@ def _converter(item: Field, described: FieldDescriptor) -> Convert | None:
     return known[item.type]
 
 
+_MESSAGE = "proto message"
 _PROTO_TYPES: Mapping[int, str] = {
     number: name.removeprefix("TYPE_").lower()
     for name, number in descriptor_pb2.FieldDescriptorProto.Type.items()
@@ -278,17 +244,10 @@ class Reader:
     def _structs(self, messages: Sequence[Message]) -> pa.Array:
         read = {part.item.name: part.column(messages) for part in self.parts}
         columns = [
-            read[item.name] if item.name in read else _absent(item, len(messages))
+            read[item.name] if item.name in read else empty_column(item, len(messages))
             for item in self.item.fields
         ]
         return pa.StructArray.from_arrays(columns, [item.name for item in self.item.fields])
-
-
-def _absent(item: Field, count: int) -> pa.Array:
-    """Return a column that no message has: NULL, or empty."""
-    if item.repeated:
-        return pa.array([[]] * count, item.arrow_type())
-    return pa.nulls(count, item.arrow_type())
 
 
 def _reader(item: Field, described: FieldDescriptor) -> Reader:
@@ -311,7 +270,7 @@ def _parts(item: Field, described: FieldDescriptor) -> Sequence[Reader]:
             "needs a message"
         )
     readers = _readers(item.fields, described.message_type, item.name + ".")
-    _check_required(item.fields, readers, item.name + ".")
+    check_required(item.fields, _names(readers), _MESSAGE, item.name + ".")
     return readers
 
 
@@ -331,13 +290,8 @@ def _readers(fields: Sequence[Field], described: Any, path: str = "") -> list[Re
     return readers
 
 
-def _check_required(fields: Iterable[Field], readers: Iterable[Reader], path: str = "") -> None:
-    written = {reader.item.name for reader in readers}
-    for item in fields:
-        if item.required and item.name not in written:
-            raise SchemaMismatch(
-                f"The required field {path}{item.name} is missing in the proto message"
-            )
+def _names(readers: Iterable[Reader]) -> Iterator[str]:
+    return (reader.item.name for reader in readers)
 
 
 @lru_cache(maxsize=256)
@@ -382,7 +336,7 @@ class Decoder:
             )
         lenient = [_lenient(item, key) for item in fields] if captures else fields
         readers = _readers(lenient, message.DESCRIPTOR)
-        _check_required(lenient, readers)
+        check_required(lenient, _names(readers), _MESSAGE)
         return cls(message, readers, fields, key, partition, captures)
 
     def decode(self, rows: Sequence[bytes], now: int) -> Batch:
@@ -391,6 +345,14 @@ class Decoder:
             return self._batch(rows, now)
         except (BadValue, DecodeError):
             return Batch(pa.table({}), None, list(self._errors(rows, now)))
+
+    def count(self, rows: Sequence[bytes]) -> int:
+        """Return how many rows there are."""
+        return len(rows)
+
+    def values(self, rows: Sequence[bytes], column: str) -> list[Any]:
+        """Return what rows hold in one column; None where there is no such column."""
+        return [getattr(self.message.FromString(row), column, None) for row in rows]
 
     def _errors(self, rows: Sequence[bytes], now: int) -> Iterator[RowError]:
         """Yield what is wrong, row by row."""
@@ -406,13 +368,13 @@ class Decoder:
         changes = [_change(one, ordered=ordered) for one in messages if self.captures_changes]
         read = {reader.item.name: reader.column(messages) for reader in self.readers}
         columns = {
-            item.name: read[item.name] if item.name in read else _absent(item, len(rows))
+            item.name: read[item.name] if item.name in read else empty_column(item, len(rows))
             for item in self.fields
         }
         for item in self.fields:
             self._check(item, columns[item.name], changes)
             if item.name == self.partition:
-                _check_partition(item, columns[item.name], now)
+                check_partition(item, columns[item.name], now)
         plain = all(kind == INSERT for kind, _ in changes)
         return Batch(pa.table(columns), None if plain else changes, size=sum(map(len, rows)))
 
@@ -445,24 +407,6 @@ def _change(message: Message, *, ordered: bool) -> tuple[str, str]:
             f"Invalid {SEQUENCE}: {sequence!r}; it is 1 to 4 sections of 1 to 16 "
             "hexadecimal digits, separated by /"
         ) from None
-
-
-def _check_partition(item: Field, column: pa.Array, now: int) -> None:
-    """Refuse what lies outside the partitions that rows can be streamed to."""
-    unit, kind = (DAY_MICROS, pa.int32()) if item.type == "DATE" else (1, pa.int64())
-    when = EPOCH + dt.timedelta(microseconds=now)
-    low, high = _years(when, -10), _years(when, 1)
-    for value in column.drop_null().cast(kind).to_pylist():
-        if not low <= value * unit <= high:
-            raise BadValue(
-                f"The value {value} of {item.name} is outside the allowed bounds: a partition "
-                "that is streamed to lies between 10 years in the past and 1 year in the future"
-            )
-
-
-def _years(when: dt.datetime, years: int) -> int:
-    moved = when.replace(year=when.year + years, day=min(when.day, 28))
-    return (moved - EPOCH) // dt.timedelta(microseconds=1)
 
 
 def mixed(kinds: Iterator[str]) -> bool:

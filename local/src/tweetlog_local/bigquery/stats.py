@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from tweetlog_local.bigquery.batch import Batch
 from tweetlog_local.bigquery.change_data_capture import DELETE, UPSERT
 from tweetlog_local.bigquery.names import TableName
-from tweetlog_local.bigquery.rows import Batch
 
 
 @dataclass(slots=True)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import types
 
 from tweetlog_local.pubsub.api import Proto
 from tweetlog_local.pubsub.backoff import Backoff
 from tweetlog_local.pubsub.bell import Bell
-from tweetlog_local.pubsub.bigquery_rows import RowFormat
+from tweetlog_local.pubsub.bigquery_rows import NotText, RowFormat
 from tweetlog_local.pubsub.broker import BigQueryState, Broker, Delivery, LiveSubscription
 from tweetlog_local.pubsub.delivery import NEVER, Holder
 from tweetlog_local.pubsub.errors import ApiError
@@ -55,12 +56,13 @@ class Rows:
     """Deliveries and their rows, in the same order."""
 
     deliveries: list[Delivery]
-    rows: list[bytes]
+    batch: pa.RecordBatch
 
     def without(self, refused: set[int]) -> "Rows":
         """The rest, when the rows at these places are out."""
-        kept = [at for at in range(len(self.rows)) if at not in refused]
-        return Rows([self.deliveries[at] for at in kept], [self.rows[at] for at in kept])
+        kept = [at for at in range(len(self.deliveries)) if at not in refused]
+        batch = self.batch.take(pa.array(kept, pa.int64()))
+        return Rows([self.deliveries[at] for at in kept], batch)
 
 
 class BigQuery:
@@ -112,7 +114,7 @@ class Appender:
         self._call = append(metadata=_routing("write_stream", table))
         self._is_first = True
 
-    async def append(self, rows: list[bytes]) -> set[int]:
+    async def append(self, rows: pa.RecordBatch) -> set[int]:
         """Append rows; the places of those refused, and then none was written."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -128,12 +130,12 @@ class Appender:
         """End the stream."""
         self._call.cancel()
 
-    def _request(self, rows: list[bytes]) -> Proto:
+    def _request(self, rows: pa.RecordBatch) -> Proto:
         request = AppendRowsRequest(write_stream=self._table.default_stream)
-        request.proto_rows.rows.serialized_rows.extend(rows)
+        request.arrow_rows.rows.serialized_record_batch = rows.serialize().to_pybytes()
         if self._is_first:
-            schema = request.proto_rows.writer_schema
-            schema.proto_descriptor.CopyFrom(self.row_format.descriptor)
+            schema = self.row_format.schema.serialize().to_pybytes()
+            request.arrow_rows.writer_schema.serialized_schema = schema
             self._is_first = False
         return request
 
@@ -203,8 +205,8 @@ class Sink:
 
     async def _append_held(self, appender: Appender) -> None:
         rows = self._encoded(appender.row_format)
-        while rows.rows:
-            refused = await appender.append(rows.rows)
+        while rows.deliveries:
+            refused = await appender.append(rows.batch)
             self._subscription.bigquery_state = BigQueryState.ACTIVE
             self._failures = 0
             if not refused:
@@ -215,10 +217,13 @@ class Sink:
         self._held = []
 
     def _encoded(self, row_format: RowFormat) -> Rows:
-        pairs = [(each, row_format.row(each.body)) for each in self._held]
-        self._fail([each for each, row in pairs if row is None])
-        good = [(each, row) for each, row in pairs if row is not None]
-        return Rows([each for each, _ in good], [row for _, row in good])
+        while True:
+            try:
+                batch = row_format.rows([each.body for each in self._held])
+            except NotText as error:
+                self._fail([self._held[at] for at in error.places])
+            else:
+                return Rows(self._held, batch)
 
     def _fail(self, deliveries: list[Delivery]) -> None:
         failed = {each.ack_id for each in deliveries}
