@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pyarrow as pa
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
@@ -63,6 +64,18 @@ COLUMNS = ", ".join(
         *(f"{name} TIMESTAMP" for name in TIMES),
         "hashtags ARRAY<STRUCT<tag STRING, start INT64, `end` INT64>>",
         "urls ARRAY<STRUCT<url STRING, host STRING>>",
+    ]
+)
+ARROW = pa.schema(
+    [
+        *((name, pa.string()) for name in ("tweet_id", *STRINGS)),
+        *((name, pa.int64()) for name in INTEGERS),
+        *((name, pa.timestamp("us", tz="UTC")) for name in TIMES),
+        (
+            "hashtags",
+            pa.list_(pa.struct({"tag": pa.string(), "start": pa.int64(), "end": pa.int64()})),
+        ),
+        ("urls", pa.list_(pa.struct({"url": pa.string(), "host": pa.string()}))),
     ]
 )
 EXAMPLE = """example:
@@ -110,26 +123,26 @@ def message_class(described: descriptor_pb2.DescriptorProto) -> type[Any]:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("Row"))
 
 
+def values(index: int) -> dict[str, Any]:
+    """Return what the columns of a row hold."""
+    return {
+        **{name: f"{name}-{index % 977}" for name in STRINGS},
+        "tweet_id": str(1_500_000_000_000_000_000 + index),
+        "text": "a tweet of some length that says hardly anything #python #pubsub " * 2,
+        "language": ("en", "de", "ja", "es")[index % 4],
+        "hashtags": [{"tag": f"tag{index % 50}", "start": 1, "end": 8}] * 2,
+        "urls": [{"url": "https://example.com/a", "host": "example.com"}],
+        **dict.fromkeys(INTEGERS, index % 1000),
+        **dict.fromkeys(TIMES, time.time_ns() // 1000),
+    }
+
+
 def rows(first: int, count: int, *, changes: bool) -> list[bytes]:
     """Return serialized rows of about 450 bytes, with ids from `first` on."""
     message = message_class(CHANGE if changes else PLAIN)
-    now = time.time_ns() // 1000
     made = []
     for index in range(first, first + count):
-        row = message(
-            tweet_id=str(1_500_000_000_000_000_000 + index),
-            text="a tweet of some length that says hardly anything #python #pubsub " * 2,
-            language=("en", "de", "ja", "es")[index % 4],
-            hashtags=[{"tag": f"tag{index % 50}", "start": 1, "end": 8}] * 2,
-            urls=[{"url": "https://example.com/a", "host": "example.com"}],
-            **{
-                name: f"{name}-{index % 977}"
-                for name in STRINGS
-                if name not in ("text", "language")
-            },
-            **dict.fromkeys(INTEGERS, index % 1000),
-            **dict.fromkeys(TIMES, now),
-        )
+        row = message(**values(index))
         if changes:
             row._CHANGE_TYPE = "UPSERT"  # noqa: SLF001 (the pseudo-column's name)
             row._CHANGE_SEQUENCE_NUMBER = f"1/{index:x}"  # noqa: SLF001 (as above)
@@ -160,6 +173,13 @@ class Bench:
             if response.error.code:
                 raise SystemExit(f"refused: {response}")
 
+    def append_arrow(self, stream: str, batches: Sequence[bytes]) -> None:
+        """Append record batches on one connection, pipelined."""
+        requests = _in_arrow(stream, batches)
+        for response in self.writer.append_rows(requests, retry=None, timeout=300):
+            if response.error.code:
+                raise SystemExit(f"refused: {response}")
+
     def seconds(self, query: str) -> float:
         """Return how long a query takes."""
         started = time.perf_counter()
@@ -186,6 +206,24 @@ def _requests(
         yield types.AppendRowsRequest(write_stream=stream, proto_rows=data)
 
 
+def _in_arrow(stream: str, batches: Sequence[bytes]) -> Iterator[types.AppendRowsRequest]:
+    schema = types.ArrowSchema(serialized_schema=ARROW.serialize().to_pybytes())
+    for batch in batches:
+        rows_of_it = types.ArrowRecordBatch(serialized_record_batch=batch)
+        data = types.AppendRowsRequest.ArrowData(writer_schema=schema, rows=rows_of_it)
+        yield types.AppendRowsRequest(write_stream=stream, arrow_rows=data)
+
+
+def record_batches(count: int, size: int) -> list[bytes]:
+    """Return the rows of `values` as serialized record batches."""
+    return [
+        pa.RecordBatch.from_pylist([values(n) for n in range(at, min(at + size, count))], ARROW)
+        .serialize()
+        .to_pybytes()
+        for at in range(0, count, size)
+    ]
+
+
 def batched(data: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
     """Return the rows in batches."""
     return [data[start : start + size] for start in range(0, len(data), size)]
@@ -201,6 +239,7 @@ def rate(work: Callable[[], None], count: int) -> float:
 def append_rates(bench: Bench, count: int) -> dict[str, float]:
     """Return rows a second of each way of appending."""
     changing, plain = rows(0, count, changes=True), rows(0, count, changes=False)
+    in_arrow = record_batches(count, 500)
     few = changing[: max(200, count // 50)]
     keyed = bench.table("tweets", key=True)
     found = {
@@ -219,6 +258,8 @@ def append_rates(bench: Bench, count: int) -> dict[str, float]:
     found["plain rows, 500 an append"] = rate(
         lambda: bench.append(unkeyed, batched(plain, 500), plain=True), count
     )
+    arrow = bench.table("arrow", key=False)
+    found["the same in Arrow"] = rate(lambda: bench.append_arrow(arrow, in_arrow), count)
     single = bench.table("single", key=True)
     found["upserts, 1 an append, 8 connections"] = rate(
         lambda: at_once(bench, single, batched(few, 1), 8), len(few)
