@@ -210,3 +210,19 @@ def test_pushes_go_on_where_a_kill_ended_them(tmp_path: Path) -> None:
         bodies = app.bodies()
 
     assert set(bodies) == {str(n).encode() for n in range(800)} | {b"last"}
+
+
+def test_without_tables_to_write_to_arrow_is_not_loaded() -> None:
+    script = """
+import sys
+from tweetlog_local.pubsub.__main__ import leave_out_clients
+leave_out_clients()
+from tweetlog_local.pubsub import command
+assert "tweetlog_local.pubsub.server" in sys.modules
+assert "pyarrow" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr

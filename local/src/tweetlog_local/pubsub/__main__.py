@@ -4,7 +4,7 @@ import sys
 from importlib.util import find_spec, module_from_spec
 
 # A server needs the messages of these packages and none of their clients, which take most of a
-# second to import (with numpy and pyarrow behind them).
+# second to import.
 MESSAGES_ONLY = ("google.pubsub_v1", "google.cloud.bigquery_storage_v1")
 
 

@@ -13,7 +13,6 @@ import grpc
 
 from tweetlog_local.pubsub import cleanup, grpc_edge, tasks
 from tweetlog_local.pubsub.api import Proto
-from tweetlog_local.pubsub.bigquery_sink import BigQuery, sink
 from tweetlog_local.pubsub.broker import Broker
 from tweetlog_local.pubsub.consumers import Consumer, Consumers
 from tweetlog_local.pubsub.control import Control
@@ -88,6 +87,9 @@ def _bigquery(broker: Broker, endpoint: str | None) -> tuple[dict[str, Consumer]
     if endpoint is None:
         _require_no_bigquery(broker)
         return {}, _refuse_bigquery
+    # With Arrow behind it: half a second and 30 MB that only those pay who write to tables.
+    from tweetlog_local.pubsub.bigquery_sink import BigQuery, sink  # noqa: PLC0415
+
     bigquery = BigQuery(endpoint)
     return {"bigquery": sink(broker, bigquery)}, bigquery.check_table
 
