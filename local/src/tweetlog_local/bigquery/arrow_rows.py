@@ -4,7 +4,7 @@ For plain rows alone: upserts and deletes are written in protobuf. A field has t
 which BigQuery itself gives such a column (`Field.arrow_type`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -17,17 +17,21 @@ from tweetlog_local.bigquery.batch import (
     TIMESTAMP_RANGE,
     BadValue,
     Batch,
-    RowError,
     SchemaMismatch,
     check_partition,
+    check_range,
     check_required,
     empty_column,
+    extra_field,
     normal_json,
+    refused_batch,
 )
 from tweetlog_local.bigquery.change_data_capture import PSEUDO_COLUMNS
 from tweetlog_local.bigquery.schema import Field
 
 _SCHEMA = "Arrow schema"
+# What reading a bad row raises.
+_BAD = (BadValue, pa.ArrowInvalid)
 #: The type that tells a column's numbers, and the range in which BigQuery has them.
 _RANGES: Mapping[str, tuple[pa.DataType, tuple[int, int]]] = {
     "TIMESTAMP": (pa.int64(), TIMESTAMP_RANGE),
@@ -63,11 +67,11 @@ class ArrowDecoder:
         batch = self._read(rows)
         try:
             return Batch(self._columns(batch, now), None, size=len(rows))
-        except (BadValue, pa.ArrowInvalid) as error:
-            errors = list(self._errors(batch, now))
-            if not errors:  # no row alone is to blame, and none may be taken for written
-                raise _unreadable(error) from None
-            return Batch(pa.table({}), None, errors)
+        except _BAD as error:
+            whole = _unreadable(error)
+            return refused_batch(
+                whole, batch.num_rows, lambda at: self._columns(batch.slice(at, 1), now), _BAD
+            )
 
     def count(self, rows: bytes) -> int:
         """Return how many rows there are."""
@@ -85,14 +89,6 @@ class ArrowDecoder:
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(error) from None
 
-    def _errors(self, batch: pa.RecordBatch, now: int) -> Iterator[RowError]:
-        """Yield what is wrong, row by row."""
-        for index in range(batch.num_rows):
-            try:
-                self._columns(batch.slice(index, 1), now)
-            except (BadValue, pa.ArrowInvalid) as error:
-                yield RowError(index, str(error))
-
     def _columns(self, batch: pa.RecordBatch, now: int) -> pa.Table:
         batch.validate(full=True)
         columns = _parts(self.fields, batch.schema.names, batch.columns, batch.num_rows)
@@ -109,25 +105,18 @@ def _check_fields(fields: Sequence[Field], schema: Any, path: str = "") -> None:
     known = {item.name.lower(): item for item in fields}
     for part in schema:
         if part.name.lower() not in known:
-            raise SchemaMismatch(
-                "Input schema has more fields than BigQuery schema, extra fields: "
-                f"'{path}{part.name}'",
-                extra=True,
-            )
+            raise extra_field(f"{path}{part.name}")
         _check_type(known[part.name.lower()], part.type, path)
-    written = {part.name.lower() for part in schema}
-    names = [name for name, item in known.items() if name in written]
-    check_required(fields, [known[name].name for name in names], _SCHEMA, path)
+    check_required(fields, [known[part.name.lower()].name for part in schema], _SCHEMA, path)
 
 
 def _check_type(item: Field, kind: pa.DataType, path: str) -> None:
-    one = item.element()
-    inner = kind.value_type if item.repeated and pa.types.is_list(kind) else kind
     if item.repeated and not pa.types.is_list(kind):
         raise _mismatch(item, kind, path)
+    inner = kind.value_type if item.repeated else kind
     if item.type == "RECORD" and pa.types.is_struct(inner):
         _check_fields(item.fields, inner, f"{path}{item.name}.")
-    elif inner != one.arrow_type():
+    elif inner != item.element().arrow_type():
         raise _mismatch(item, kind, path)
 
 
@@ -195,8 +184,6 @@ def _check_nulls(item: Field, column: pa.Array) -> None:
 
 
 def _check_range(item: Field, array: pa.Array) -> None:
-    kind, (low, high) = _RANGES[item.type]
-    found = pc.min_max(array.cast(kind)).as_py()
-    for value in found.values():
-        if value is not None and not low <= value <= high:
-            raise BadValue(f"{item.type.title()} value is out of allowed range: {value}")
+    kind, bounds = _RANGES[item.type]
+    extremes = pc.min_max(array.cast(kind)).as_py().values()
+    check_range([one for one in extremes if one is not None], bounds, item.type.title())

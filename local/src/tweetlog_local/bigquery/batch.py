@@ -4,7 +4,7 @@ What is wrong is named by row, so that a writer can set those rows aside.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -51,6 +51,49 @@ class Batch:
     changes: Sequence[tuple[str, str]] | None
     errors: Sequence[RowError] = ()
     size: int = 0
+
+
+def refused_batch(
+    whole: SchemaMismatch,
+    count: int,
+    read: Callable[[int], object],
+    bad: tuple[type[Exception], ...],
+) -> Batch:
+    """Return no rows, and what is wrong with those that `read` refuses by themselves.
+
+    Args:
+        whole: what is wrong with all of them together.
+        count: how many there are.
+        read: reads the row at one place.
+        bad: what it raises for a bad one.
+
+    Raises:
+        SchemaMismatch: `whole`, if no row alone is to blame: none may be taken for written.
+    """
+    errors = []
+    for index in range(count):
+        try:
+            read(index)
+        except bad as error:
+            errors.append(RowError(index, str(error)))
+    if not errors:
+        raise whole
+    return Batch(pa.table({}), None, errors)
+
+
+def extra_field(path: str) -> SchemaMismatch:
+    """Return what is wrong with a writer's field that the table lacks."""
+    return SchemaMismatch(
+        f"Input schema has more fields than BigQuery schema, extra fields: '{path}'", extra=True
+    )
+
+
+def check_range(values: Iterable[int], bounds: tuple[int, int], what: str) -> None:
+    """Raise BadValue if a value is not within the bounds."""
+    low, high = bounds
+    for value in values:
+        if not low <= value <= high:
+            raise BadValue(f"{what} value is out of allowed range: {value}")
 
 
 def normal_json(value: str) -> str:

@@ -222,7 +222,8 @@ def _rows(request: Any, *, arrow: bool) -> Any:
 
 def _chosen(decoder: Decoder | ArrowDecoder, rows: Any, rule: Rule) -> list[int]:
     """Return the rows that a rule names."""
-    chosen = {index for index in rule.indexes if index < decoder.count(rows)}
+    count = decoder.count(rows)
+    chosen = {index for index in rule.indexes if index < count}
     for index, value in enumerate(decoder.values(rows, rule.column) if rule.column else ()):
         if str(value) == rule.value:
             chosen.add(index)

@@ -25,12 +25,14 @@ from tweetlog_local.bigquery.batch import (
     TIMESTAMP_RANGE,
     BadValue,
     Batch,
-    RowError,
     SchemaMismatch,
     check_partition,
+    check_range,
     check_required,
     empty_column,
+    extra_field,
     normal_json,
+    refused_batch,
 )
 from tweetlog_local.bigquery.change_data_capture import (
     CHANGE_TYPE,
@@ -45,6 +47,8 @@ from tweetlog_local.bigquery.change_data_capture import (
 from tweetlog_local.bigquery.schema import Field
 
 EPOCH_DAY = dt.date(1970, 1, 1)
+# What reading a bad row raises.
+_BAD = (BadValue, DecodeError)
 #: Makes the values of a field those of a column.
 Convert = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -53,11 +57,9 @@ def _each(convert: Callable[[Any], Any]) -> Convert:
     return lambda values: list(map(convert, values))
 
 
-def _ranged(low: int, high: int, what: str) -> Convert:
+def _ranged(bounds: tuple[int, int], what: str) -> Convert:
     def convert(values: Sequence[Any]) -> Sequence[Any]:
-        for value in (min(values), max(values)) if values else ():
-            if not low <= value <= high:
-                raise BadValue(f"{what} value is out of allowed range: {value}")
+        check_range((min(values), max(values)) if values else (), bounds, what)
         return values
 
     return convert
@@ -115,8 +117,8 @@ _BOOL = FieldDescriptor.CPPTYPE_BOOL
 _INTEGER_COLUMNS: Mapping[str, Convert | None] = {
     "INTEGER": None,
     "FLOAT": _each(float),
-    "TIMESTAMP": _ranged(*TIMESTAMP_RANGE, "Timestamp"),
-    "DATE": _ranged(*DATE_RANGE, "Date"),
+    "TIMESTAMP": _ranged(TIMESTAMP_RANGE, "Timestamp"),
+    "DATE": _ranged(DATE_RANGE, "Date"),
     "NUMERIC": _each(_numeric),
     "BOOLEAN": _each(bool),
 }
@@ -140,7 +142,7 @@ def _converter(item: Field, described: FieldDescriptor) -> Convert | None:
     if kind in _INTEGERS:
         known = _INTEGER_COLUMNS
     elif kind == _UNSIGNED:
-        known = {"INTEGER": _ranged(*INT64_RANGE, "Integer")}
+        known = {"INTEGER": _ranged(INT64_RANGE, "Integer")}
     elif kind == _TEXT:
         is_bytes = described.type == FieldDescriptor.TYPE_BYTES
         known = _BYTES_COLUMNS if is_bytes else _TEXT_COLUMNS
@@ -281,11 +283,7 @@ def _readers(fields: Sequence[Field], described: Any, path: str = "") -> list[Re
         if not path and part.name.upper() in PSEUDO_COLUMNS:
             continue
         if part.name.lower() not in known:
-            raise SchemaMismatch(
-                f"Input schema has more fields than BigQuery schema, extra fields: "
-                f"'{path}{part.name}'",
-                extra=True,
-            )
+            raise extra_field(f"{path}{part.name}")
         readers.append(_reader(known[part.name.lower()], part))
     return readers
 
@@ -343,8 +341,9 @@ class Decoder:
         """Return the rows as columns; `now` is in microseconds since 1970."""
         try:
             return self._batch(rows, now)
-        except (BadValue, DecodeError):
-            return Batch(pa.table({}), None, list(self._errors(rows, now)))
+        except _BAD as error:
+            whole = SchemaMismatch(str(error))
+            return refused_batch(whole, len(rows), lambda at: self._batch([rows[at]], now), _BAD)
 
     def count(self, rows: Sequence[bytes]) -> int:
         """Return how many rows there are."""
@@ -353,14 +352,6 @@ class Decoder:
     def values(self, rows: Sequence[bytes], column: str) -> list[Any]:
         """Return what rows hold in one column; None where there is no such column."""
         return [getattr(self.message.FromString(row), column, None) for row in rows]
-
-    def _errors(self, rows: Sequence[bytes], now: int) -> Iterator[RowError]:
-        """Yield what is wrong, row by row."""
-        for index, row in enumerate(rows):
-            try:
-                self._batch([row], now)
-            except (BadValue, DecodeError) as error:
-                yield RowError(index, str(error))
 
     def _batch(self, rows: Sequence[bytes], now: int) -> Batch:
         messages = [self.message.FromString(row) for row in rows]
