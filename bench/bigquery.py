@@ -168,14 +168,13 @@ class Bench:
         self, stream: str, batches: Sequence[Sequence[bytes]], *, plain: bool = False
     ) -> None:
         """Append batches on one connection, pipelined."""
-        requests = _requests(stream, batches, PLAIN if plain else CHANGE)
-        for response in self.writer.append_rows(requests, retry=None, timeout=300):
-            if response.error.code:
-                raise SystemExit(f"refused: {response}")
+        self._send(_requests(stream, batches, PLAIN if plain else CHANGE))
 
     def append_arrow(self, stream: str, batches: Sequence[bytes]) -> None:
         """Append record batches on one connection, pipelined."""
-        requests = _in_arrow(stream, batches)
+        self._send(_in_arrow(stream, batches))
+
+    def _send(self, requests: Iterator[types.AppendRowsRequest]) -> None:
         for response in self.writer.append_rows(requests, retry=None, timeout=300):
             if response.error.code:
                 raise SystemExit(f"refused: {response}")

@@ -3,7 +3,7 @@
 import json
 import threading
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ KINDS = {
 }
 CHANGES = {"_CHANGE_TYPE": "string", "_CHANGE_SEQUENCE_NUMBER": "string"}
 Fields = Mapping[str, Any]
+#: Answers a query with its rows.
+Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 def rest_client(server: Running) -> bigquery.Client:

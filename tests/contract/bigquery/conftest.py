@@ -1,11 +1,12 @@
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
 
-from contract.bigquery.clients import PROJECT, Stream, local, rest_client, write_client
+from contract.bigquery.clients import PROJECT, Rows, Stream, local, rest_client, write_client
 from tweetlog_local.bigquery import Running, running
 
 NUMBERS = count(1)
@@ -33,6 +34,14 @@ def dataset(client: bigquery.Client) -> str:
     name = f"d{next(NUMBERS)}"
     client.create_dataset(name)
     return name
+
+
+@pytest.fixture
+def rows(client: bigquery.Client) -> Rows:
+    def query(sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in client.query_and_wait(sql)]
+
+    return query
 
 
 @pytest.fixture

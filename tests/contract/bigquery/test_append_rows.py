@@ -1,6 +1,5 @@
 """The Storage Write API, through Google's generated client."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,21 +10,12 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
-from contract.bigquery.clients import CHANGES, Stream, delete, local, upsert
+from contract.bigquery.clients import CHANGES, Rows, Stream, delete, local, upsert
 from tweetlog_local.bigquery import Running
 
 INVALID_ARGUMENT = 3
 RESOURCE_EXHAUSTED = 8
 EXTRA_FIELDS = types.StorageError.StorageErrorCode.SCHEMA_MISMATCH_EXTRA_FIELDS
-Rows = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture
-def rows(client: bigquery.Client) -> Rows:
-    def query(sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in client.query_and_wait(sql)]
-
-    return query
 
 
 def test_appended_rows_are_seen_by_the_next_query(plain: Stream, rows: Rows) -> None:

@@ -11,23 +11,14 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryWriteClient, types
 
-from contract.bigquery.clients import Stream, local
+from contract.bigquery.clients import Rows, Stream, local
 from tweetlog_local.bigquery import Running
 
 INVALID_ARGUMENT = 3
 EXTRA_FIELDS = types.StorageError.StorageErrorCode.SCHEMA_MISMATCH_EXTRA_FIELDS
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 PLAIN = pa.schema([("id", pa.int64()), ("v", pa.string())])
-Rows = Callable[[str], list[tuple[Any, ...]]]
 MakeStream = Callable[[str], Stream]
-
-
-@pytest.fixture
-def rows(client: bigquery.Client) -> Rows:
-    def query(sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in client.query_and_wait(sql)]
-
-    return query
 
 
 @pytest.fixture
